@@ -31,10 +31,9 @@ export async function readTranscriptBill(session: RunSession): Promise<Bill | nu
   if (path === null) return null;
   const main = await readTranscript(path);
   if (main.billed && main.since.size === 0) return { usage: main.billed.usage, costUsd: main.billed.costUsd };
-  const others = main.billed ? [] : await readSubagents(path.slice(0, -".jsonl".length));
-  const answers = new Map([...others.flatMap((other) => [...other]), ...main.since]);
-  const parts = main.billed ? [main.billed.usage, ...answers.values()] : [...answers.values()];
-  return { usage: sumUsage(parts), costUsd: null };
+  // A bill holds the sub-agents' answers already.
+  const others = main.billed ? [main.billed.usage] : await readSubagents(path.slice(0, -".jsonl".length));
+  return { usage: sumUsage([...others, ...main.since.values()]), costUsd: null };
 }
 
 /** By the session's name, which is unique: the CLI shortens folder names of long paths in a way of its own. */
@@ -46,10 +45,12 @@ async function findTranscript({ sessionId, env }: RunSession): Promise<string | 
   return null;
 }
 
-async function readSubagents(folder: string): Promise<ReadonlyMap<string, Usage>[]> {
+async function readSubagents(folder: string): Promise<Usage[]> {
   const agents = join(folder, "subagents");
-  const names = (await listFolder(agents)).filter((name) => name.endsWith(".jsonl"));
-  return Promise.all(names.map(async (name) => (await readTranscript(join(agents, name))).since));
+  const usages: Usage[] = [];
+  for (const name of await listFolder(agents))
+    if (name.endsWith(".jsonl")) usages.push(...(await readTranscript(join(agents, name))).since.values());
+  return usages;
 }
 
 /** The last bill, and the answers after it by message id. */

@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { exists, PACKAGE_ROOT } from "../../shared/paths.ts";
+
+/** The Claude Code CLI that a checkout was set up with; the one on the PATH where there is none. */
+export async function findClaude(): Promise<string> {
+  const name = `claude-code-${process.platform}-${process.arch}`;
+  const own = join(PACKAGE_ROOT, "node_modules/@anthropic-ai", name, "claude");
+  return (await exists(own)) ? own : "claude";
+}
+
+/**
+ * The environment in which the CLI talks to a scripted model and to nobody else, with settings and transcripts of its own
+ * in `home`. An address alone would not keep it from asking its maker for settings, plugins and updates.
+ */
+export function scriptedEnvironment(scripted: { readonly home: string; readonly url: string }): Record<string, string> {
+  return {
+    HOME: scripted.home,
+    CLAUDE_CONFIG_DIR: join(scripted.home, ".claude"),
+    ANTHROPIC_BASE_URL: scripted.url,
+    ANTHROPIC_API_KEY: "none-needed",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL: "1",
+    CLAUDE_CODE_MAX_RETRIES: "1",
+    DISABLE_AUTOUPDATER: "1",
+    DISABLE_ERROR_REPORTING: "1",
+    DISABLE_TELEMETRY: "1",
+    ...sandboxed(),
+  };
+}
+
+/** What lets root run the CLI without permission prompts; for folders that are thrown away. */
+export function sandboxed(): Record<string, string> {
+  return process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {};
+}
