@@ -33,7 +33,7 @@ export function skillPrompt(value: string): string {
 export async function hasSkill(agentDir: string, value: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   const name = /^\/(\S+)/.exec(skillPrompt(value))?.[1] ?? "";
   if (name.includes(":")) return true;
-  if (!/^[\w.-]+$/.test(name)) return false;
+  if (!/^[\w.-]{1,100}$/.test(name)) return false;
   const folders = [join(agentDir, ".claude"), claudeFolder(env)];
   const places = folders.flatMap((folder) => [
     join(folder, "skills", name, "SKILL.md"),

@@ -63,7 +63,7 @@ const Result = z.object({
 
 /**
  * Reads the standard output of a run with `--output-format json`. Null when it holds no result: the run was killed, or
- * the CLI refused to start. Other lines, from a wrapper around the CLI say, are passed over.
+ * interrupted (with exit status 0), or the CLI refused to start; so a run without one failed. Other lines, from a wrapper around the CLI say, are passed over.
  */
 export function readClaudeResult(text: string): ClaudeResult | null {
   for (const line of text.split("\n").reverse()) {

@@ -47,14 +47,14 @@ test.each(["SIGTERM", "SIGKILL"] as const)(
   },
 );
 
-test("an interrupted run leaves with status 0, and only is_error tells", async () => {
+test("an interrupted run leaves with status 0 and no result, or one that only is_error tells from a good one", async () => {
   await using bench = await claudeBench([...WORKS.slice(0, 1), { after: 1, hang: true }]);
   const { ended, kill } = bench.run("make a file");
   await until(() => bench.model.exchanges.length === 2);
   kill("SIGINT");
   const { code, stdout } = await ended;
   expect(code).toBe(0);
-  expect(readClaudeResult(stdout)).toMatchObject({ isError: true });
+  expect(readClaudeResult(stdout)?.isError).not.toBe(false);
 });
 
 test.each([400, 401, 429, 529])("API error %i ends the run as an error with that status", async (status) => {
