@@ -15,7 +15,7 @@ export interface HeadlessRun {
   readonly pid: number;
   readonly sessionId: string;
   readonly ended: Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>;
-  kill(signal: NodeJS.Signals): void;
+  readonly kill: (signal: NodeJS.Signals) => void;
 }
 
 export interface ClaudeBench extends AsyncDisposable {
