@@ -1,7 +1,7 @@
 import { InstarError } from "../errors.ts";
 
 /** Hand-edited files are small; a larger one is not ours. */
-const LARGEST_CHARACTERS = 1_048_576;
+const LARGEST_CHARACTERS = 8 * 1_048_576;
 const DEEPEST = 64;
 
 /**
@@ -12,7 +12,7 @@ export function parseJson(text: string, where: string, { hint }: { readonly hint
   const refuse = (message: string): never => {
     throw new InstarError("CONFIG_INVALID", message, { hint });
   };
-  if (text.length > LARGEST_CHARACTERS) refuse(`${where}: longer than ${LARGEST_CHARACTERS} characters`);
+  if (text.length > LARGEST_CHARACTERS) refuse(`${where}: longer than 8 MiB`);
   const plain = text.startsWith("\uFEFF") ? text.slice(1) : text;
   if (plain.trim() === "") refuse(`${where}: is empty`);
   const fault = firstFault(plain);
