@@ -14,23 +14,25 @@ export interface Journal<T> extends AsyncDisposable {
   append(record: T, options?: { readonly sync?: boolean }): Promise<void>;
 }
 
-/** Opens a journal for its one writer. The file is made, or healed of a torn tail, before the first record. */
+/** Opens a journal for its one writer: the file is made, or healed of a torn tail. STORE_FULL, UNAVAILABLE. */
 export async function openJournal<S extends z.ZodType>(file: string, schema: S): Promise<Journal<z.output<S>>> {
   let handle = await openHealed(file);
   let last: Promise<unknown> = Promise.resolve();
   const write = async (line: Buffer, sync: boolean): Promise<void> => {
-    for (;;) {
-      const [, kept] = await Promise.all([writeLine(handle, line, sync), isFileOf(handle, file)]);
-      if (kept) return;
+    await writeLine(handle, line, sync);
+    while (!(await isFileOf(handle, file))) {
       // Somebody moved the file away: what was written went with it.
       await handle.close();
       handle = await openHealed(file);
+      await writeLine(handle, line, sync);
     }
   };
   return {
     append(record, { sync = true } = {}) {
       const line = encode(file, schema, record);
-      const done = last.then(() => write(line, sync)).catch((error: unknown) => Promise.reject(writeError(error, file)));
+      const done = last
+        .then(() => write(line, sync))
+        .catch((error: unknown) => Promise.reject(writeError(error, file)));
       last = done.catch(() => undefined);
       return done;
     },
@@ -51,17 +53,17 @@ function encode<S extends z.ZodType>(file: string, schema: S, record: z.output<S
 
 /** One write. What a full disk let through of it is taken back, so that nobody takes it for a record. */
 async function writeLine(handle: FileHandle, line: Buffer, sync: boolean): Promise<void> {
-  const { size } = await handle.stat();
-  const { bytesWritten } = await handle.write(line).catch(async (error: unknown) => {
-    await handle.truncate(size);
-    throw error;
-  });
-  if (bytesWritten < line.length) {
-    await handle.truncate(size);
+  let bytesWritten = 0;
+  try {
+    ({ bytesWritten } = await handle.write(line));
     // A write is cut short by a full disk, and only the next one would be told so.
-    throw Object.assign(new Error(`wrote ${bytesWritten} of ${line.length} bytes`), { code: "ENOSPC" });
+    if (bytesWritten < line.length) throw Object.assign(new Error("short write"), { code: "ENOSPC" });
+    if (sync) await handle.datasync();
+  } catch (error) {
+    const { size } = await handle.stat();
+    if (bytesWritten > 0) await handle.truncate(size - bytesWritten);
+    throw error;
   }
-  if (sync) await handle.datasync();
 }
 
 async function isFileOf(handle: FileHandle, file: string): Promise<boolean> {

@@ -64,7 +64,8 @@ async function* linesForwards(handle: FileHandle, onTorn: (offset: number) => vo
     const chunk = buffer.subarray(0, bytesRead);
     let from = 0;
     for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
-      const bytes = position + to - lineAt > MAX_LINE_BYTES ? null : Buffer.concat([...parts, chunk.subarray(from, to)]);
+      const bytes =
+        position + to - lineAt > MAX_LINE_BYTES ? null : Buffer.concat([...parts, chunk.subarray(from, to)]);
       yield { offset: lineAt, bytes };
       parts = [];
       keptBytes = 0;
