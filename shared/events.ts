@@ -1,0 +1,7 @@
+/**
+ * What happened, for people: a line a day's file of the daemon that tells it. Each event has an identity, and is told once
+ * however often its teller dies.
+ */
+export { EVENT_TYPES, EventRecord, EventType } from "./events/record.ts";
+export { type EventFilter, followEvents, readEvents } from "./events/read.ts";
+export { type Events, openEvents } from "./events/tell.ts";

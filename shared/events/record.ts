@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { Instant, Outcome, Slug } from "../protocol.ts";
+
+/** What can happen, by its name in files, in answers and in filters. */
+export const EVENT_TYPES = [
+  "job_triggered",
+  "job_completed",
+  "job_failed",
+  "job_skipped",
+  "job_missed",
+  "job_given_up",
+  "job_alert",
+  "job_recovered",
+  "job_invalid",
+  "daemon_started",
+  "config_changed",
+  "config_broken",
+] as const;
+
+export const EventType = z.enum(EVENT_TYPES);
+export type EventType = z.output<typeof EventType>;
+
+/** One thing that happened. */
+export const EventRecord = z.object({
+  id: z.string().min(1).max(400).describe("its identity: an event is told once"),
+  type: EventType,
+  level: z.enum(["info", "warn", "error"]),
+  at: Instant.describe("when it happened"),
+  message: z.string().describe("for people"),
+  slug: Slug.optional(),
+  slot: Instant.optional().describe("the due instant"),
+  runId: z.string().optional(),
+  outcome: Outcome.optional(),
+  reason: z.string().optional(),
+});
+export type EventRecord = z.output<typeof EventRecord>;

@@ -1,0 +1,81 @@
+import { rm } from "node:fs/promises";
+import { z } from "zod";
+import { type Clock, isoInstant, systemClock } from "../clock.ts";
+import { type Journal, openJournal, readJournal } from "../journal.ts";
+import { dayFile, dayOf, daysOf, type StatePaths } from "./files.ts";
+import { EventRecord } from "./record.ts";
+
+const KEPT_DAYS = 90;
+const DAY_MS = 86_400_000;
+/** Today, and a day or two of which something is told late. */
+const DAYS_OPEN = 3;
+
+export interface Events extends AsyncDisposable {
+  /**
+   * Tells what happened, once: false when an event of this id was told before. An identity includes its instant: told again
+   * it must have the same `at`. On the disk when this returns.
+   */
+  tell(event: EventRecord): Promise<boolean>;
+}
+
+interface Day {
+  readonly journal: Journal<EventRecord>;
+  readonly told: Set<string>;
+}
+
+/** Opens the event files of a daemon, for its one writer; files older than 90 days are removed. */
+export async function openEvents(
+  paths: StatePaths,
+  daemon: string,
+  { clock = systemClock }: { readonly clock?: Pick<Clock, "now"> } = {},
+): Promise<Events> {
+  const days = new Map<string, Day>();
+  let last: Promise<unknown> = Promise.resolve();
+
+  const dayFor = async (name: string): Promise<Day> => {
+    const known = days.get(name);
+    if (known) return known;
+    for (const [oldest, { journal }] of days) {
+      if (days.size < DAYS_OPEN) break;
+      days.delete(oldest);
+      await journal[Symbol.asyncDispose]();
+    }
+    await sweep(paths, daemon, clock.now());
+    const opened = await openDay(dayFile(paths, daemon, name));
+    days.set(name, opened);
+    return opened;
+  };
+  const tell = async (event: EventRecord): Promise<boolean> => {
+    const { journal, told } = await dayFor(dayOf(event.at));
+    if (told.has(event.id)) return false;
+    await journal.append(event);
+    told.add(event.id);
+    return true;
+  };
+  return {
+    tell(event) {
+      const done = last.then(() => tell(event));
+      last = done.catch(() => undefined);
+      return done;
+    },
+    async [Symbol.asyncDispose]() {
+      await last;
+      for (const { journal } of days.values()) await journal[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const Identity = z.object({ id: z.string() });
+
+async function openDay(file: string): Promise<Day> {
+  const journal = await openJournal(file, EventRecord);
+  const told = new Set<string>();
+  for await (const { id } of readJournal(file, Identity)) told.add(id);
+  return { journal, told };
+}
+
+async function sweep(paths: StatePaths, daemon: string, nowMs: number): Promise<void> {
+  const oldest = dayOf(isoInstant(nowMs - KEPT_DAYS * DAY_MS));
+  for (const day of await daysOf(paths, daemon))
+    if (day < oldest) await rm(dayFile(paths, daemon, day), { force: true });
+}
