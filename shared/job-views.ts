@@ -1,0 +1,1 @@
+export { QueuedSlot, readSchedulerView, SchedulerView, schedulerViewPath } from "./job-views/queue.ts";
