@@ -1,14 +1,14 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, isoInstant } from "../../shared/clock.ts";
 import { systemCode } from "../../shared/errors.ts";
 import { exists } from "../../shared/paths.ts";
 import { ageMs, isAlive } from "../../shared/proc.ts";
-import { readWitness, type RunWitness, type StopOrder } from "../../shared/runs.ts";
+import { type Begun, readWitness, type RunWitness, type StopOrder } from "../../shared/runs.ts";
 import type { SkipCause } from "../../shared/protocol.ts";
-import { replaceFile, writeError, writeTemporary } from "../../shared/store.ts";
+import { makeFolder, replaceFile, writeTemporary } from "../../shared/store.ts";
 import { watchFolder } from "../../shared/watch.ts";
-import { endLeftovers } from "./leftovers.ts";
+import { askLeftovers, endLeftovers } from "./leftovers.ts";
 import { limitOutput } from "./output-limit.ts";
 import { nextAct, type RunAct, type RunSight } from "./run-machine.ts";
 
@@ -51,6 +51,8 @@ export interface Panes extends Disposable {
   hasBegun(folder: string): Promise<boolean>;
   /** Makes sure that nothing begins there any more, and persists why; false when something has begun. */
   close(folder: string, why: SkipCause): Promise<boolean>;
+  /** The same where it cannot be started, for a reason that stays. */
+  fail(folder: string, reason: string): Promise<boolean>;
   /** Nobody will look at what was opened there any more: nothing begins, and what has begun ends now. */
   abandon(folder: string, runId: string): Promise<void>;
   /** Persists why a run is to end; the next drive carries it out. False when it was told before. */
@@ -119,11 +121,17 @@ export function createPanes(deps: {
         await orderStop(clock, pane.folder, act.reason, act.detail);
         return;
       case "signal":
-        signalGroup(sight.begun?.group ?? 0, act.signal);
+        await signalRun(pane, sight.begun?.group ?? 0, act.signal);
         if (act.signal === "SIGTERM") entry.termMs = clock.monotonicMs();
         else entry.killed = true;
         return;
     }
+  };
+
+  const signalRun = async ({ runId }: Pane, group: number, signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    signalGroup(group, signal);
+    if (signal === "SIGTERM") await askLeftovers({ runId, agentDir, group });
+    else await endLeftovers(runId, agentDir);
   };
 
   return {
@@ -133,8 +141,10 @@ export function createPanes(deps: {
         const sight = await look(pane, entry);
         const act = nextAct(sight);
         if (act.act === "end") {
-          const isCut = sight.exit === null || sight.stop !== null;
+          const isCut = sight.exit === null || sight.stop !== null || sight.exit.hangup;
           if (isCut && sight.begun?.pid !== 0) await endLeftovers(pane.runId, agentDir);
+          // A wrapper that was killed may not have come to it.
+          await rm(join(pane.folder, "env"), { force: true });
           await limitOutput(pane.folder);
           return { state: "ended", witness: sight };
         }
@@ -150,7 +160,8 @@ export function createPanes(deps: {
     isOpened: (folder) => (touched.get(folder)?.openedMs ?? null) !== null,
     hasBegun: async (folder) => (await readWitness(folder)).begun !== null,
     // The folder is made before a pane is opened: without one no wrapper can be on its way.
-    close: async (folder, why) => !(await exists(folder)) || (await closeFolder(folder, why)),
+    close: async (folder, why) => !(await exists(folder)) || (await closeFolder(folder, { closed: why })),
+    fail: (folder, reason) => closeFolder(folder, { failure: reason }),
     async abandon(folder, runId) {
       if (!(await exists(folder)) || (await closeFolder(folder))) return;
       const { begun, exit } = await readWitness(folder);
@@ -170,14 +181,12 @@ export function createPanes(deps: {
 }
 
 /** Takes the place of a wrapper, so that one that was started and is late finds the run taken and leaves. */
-async function closeFolder(folder: string, closed?: SkipCause): Promise<boolean> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const nobody = JSON.stringify({ pid: 0, startTime: "", bootId: "", closed });
-    await using temporary = await writeTemporary(folder, "begun", nobody);
+async function closeFolder(folder: string, why: Pick<Begun, "closed" | "failure"> = {}): Promise<boolean> {
+  await makeFolder(folder);
+  {
+    const nobody = { pid: 0, startTime: "", bootId: "", ...why };
+    await using temporary = await writeTemporary(folder, "begun", JSON.stringify(nobody));
     await temporary.linkTo(join(folder, "begun"));
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw writeError(error, join(folder, "begun"));
   }
   // A wrapper that was quicker may not have read its environment yet.
   if ((await readWitness(folder)).begun?.pid !== 0) return false;
