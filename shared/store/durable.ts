@@ -28,6 +28,7 @@ export async function writeTemporary(folder: string, name: string, text: string)
     await removeFile(path);
     throw writeError(error, join(folder, name));
   }
+  let isRenamed = false;
   return {
     path,
     async linkTo(target) {
@@ -43,12 +44,15 @@ export async function writeTemporary(folder: string, name: string, text: string)
     async renameTo(target) {
       try {
         await rename(path, target);
+        isRenamed = true;
       } catch (error) {
         throw writeError(error, target);
       }
       await syncFolder(dirname(target));
     },
-    [Symbol.asyncDispose]: () => removeFile(path),
+    async [Symbol.asyncDispose]() {
+      if (!isRenamed) await removeFile(path);
+    },
   };
 }
 

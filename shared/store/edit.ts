@@ -62,6 +62,7 @@ async function openDraft(path: string): Promise<Draft> {
   const handle = await open(draft, "wx", 0o600).catch((error: unknown) => {
     throw writeError(error, path);
   });
+  let isRenamed = false;
   return {
     path: draft,
     async commit(text) {
@@ -69,6 +70,7 @@ async function openDraft(path: string): Promise<Draft> {
         await handle.writeFile(text);
         await handle.sync();
         await rename(draft, path);
+        isRenamed = true;
       } catch (error) {
         if (systemCode(error) === "ENOENT") return false;
         throw writeError(error, path);
@@ -78,7 +80,7 @@ async function openDraft(path: string): Promise<Draft> {
     },
     async [Symbol.asyncDispose]() {
       await handle.close();
-      await removeFile(draft);
+      if (!isRenamed) await removeFile(draft);
     },
   };
 }
