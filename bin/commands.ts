@@ -1,0 +1,45 @@
+/**
+ * The commands. To add one: write `commands/<noun>.ts` (`commands/<noun>/<verb>.ts` for a pair of words) that exports
+ *
+ *     export function define(command: Command, frame: Frame): void {
+ *       command
+ *         .argument("<slug>", "the job")
+ *         .addOption(jsonOption())
+ *         .action(async (slug: string, options: JsonOption) => {
+ *           const paths = await frame.agent();
+ *           frame.print(value, options, () => "text for people");
+ *         });
+ *     }
+ *
+ * and give it a line here. The module is loaded only when its command is called, or its help asked for; what is heavy and
+ * not always needed it imports itself, inside its action. It throws InstarError (or `misuse`) for what it refuses; for an
+ * exit code without an error it calls `frame.leave`. `npm run docs` writes docs/generated/cli.md from this table.
+ */
+import type { Command } from "commander";
+import type { Frame } from "./frame.ts";
+
+export interface CommandModule {
+  /** Gives the command its arguments, options and action. */
+  define(command: Command, frame: Frame): void;
+}
+
+export interface CommandEntry {
+  /** One or two words: "status", "job list". */
+  readonly words: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+/** What the first word of a pair stands for. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  config: "settings of the agent",
+  job: "what is done, and when",
+};
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    words: "init",
+    summary: "make an agent, or complete one; asks nothing, overwrites nothing",
+    load: () => import("./commands/init.ts"),
+  },
+];

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/** instar: a person's and the agent's hand. Reads files, drops files, asks a daemon; each command is one file of commands/. */
+
+// Looked at before anything else is loaded: an older Node fails at the syntax of what follows, and says nothing useful.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major > 24 || (major === 24 && minor >= 15)) {
+  const { run } = await import("./frame.ts");
+  await run(process.argv.slice(2));
+} else {
+  process.stderr.write(
+    `instar: error: this is Node ${process.versions.node} (${process.execPath}), and Instar needs 24.15 or later\n` +
+      "instar: hint: install it from https://nodejs.org, or with your version manager\n",
+  );
+  process.exitCode = 69;
+}
