@@ -1,0 +1,61 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { agentPaths } from "../shared/paths.ts";
+import { tempAgent } from "../tests/support/temp-agent.ts";
+import { startTmux } from "../tests/support/tmux.ts";
+import { until } from "../tests/support/until.ts";
+import { quantile, type Ratio } from "./sample.ts";
+
+const RUNS = 40;
+
+/** From the instant at which a job is due to the first word of its script, over the same word in a bare tmux session. */
+export async function measureRuns(): Promise<Ratio[]> {
+  const job = { slug: "due", name: "due", schedule: "@every 1s", overlap: "allow" };
+  const value = 'echo "$(date +%s%3N) $INSTAR_SLOT" >> "$INSTAR_AGENT_DIR/late"';
+  await using agent = await tempAgent({ jobs: [{ ...job, execute: { type: "script", value } }] });
+  await startTmux(agent);
+  await (
+    await agent.start("scheduler")
+  ).ready;
+  const linesOf = async (name: string): Promise<string[]> =>
+    (await readFile(join(agent.dir, name), "utf8").catch(() => "")).split("\n").filter(Boolean);
+  await until(async () => (await linesOf("late")).length > RUNS, { timeoutMs: 2 * RUNS * 1000 });
+  // The first are of a suite that is still starting.
+  const late = (await linesOf("late")).slice(-RUNS).map((line) => {
+    const [startedMs, slot = ""] = line.split(" ");
+    return Number(startedMs) - Date.parse(slot);
+  });
+  const bare = await bareSessions(agent.dir, linesOf);
+  const at = (share: number, name: string, goal: string): Ratio => ({
+    what: `due → the script's first word, ${name}`,
+    ours: quantile(late, share),
+    over: "bare tmux new-session",
+    floor: quantile(bare, share),
+    unit: "ms",
+    goal,
+  });
+  return [at(0.5, "p50", "≤ 15 ms"), at(0.99, "p99", "≤ 60 ms")];
+}
+
+async function bareSessions(dir: string, linesOf: (name: string) => Promise<string[]>): Promise<number[]> {
+  const socket = join(agentPaths(dir).dir, "bare.sock");
+  const tmux = (...words: string[]): Promise<unknown> => promisify(execFile)("tmux", ["-S", socket, ...words]);
+  await tmux("-f", "/dev/null", "new-session", "-d", "-s", "held", "sleep 600");
+  const taken: number[] = [];
+  try {
+    for (let run = 0; run < RUNS; run += 1) {
+      const startedMs = Date.now();
+      await tmux("new-session", "-d", `date +%s%3N >> ${dir}/bare`);
+      const lines = await until(async () => {
+        const found = await linesOf("bare");
+        return found.length > run && found;
+      });
+      taken.push(Number(lines.at(-1)) - startedMs);
+    }
+  } finally {
+    await tmux("kill-server");
+  }
+  return taken;
+}
