@@ -107,19 +107,14 @@ function newEntry(slot: string): SlotEntry {
 }
 
 function withRecord(slug: string, entry: SlotEntry, record: RecordOfSlot): SlotEntry {
-  switch (record.type) {
-    case "claimed": {
-      const { retryAt: _, ...rest } = entry;
-      const { attempt, trigger } = record;
-      const attempts = [...entry.attempts, { attempt, outcome: null, ...NOT_RUN }];
-      const runId = runIdOf(slug, record.slot, attempt);
-      return { ...rest, ...NOT_RUN, outcome: null, trigger: entry.trigger ?? trigger, runId, attempts };
-    }
-    case "skipped":
-      return { ...entry, outcome: "skipped", reason: reasonOf(record), attempts: started(entry.attempts) };
-    case "finished":
-      return withEnd(slug, entry, record);
-  }
+  if (record.type === "finished") return withEnd(slug, entry, record);
+  if (record.type === "skipped")
+    return { ...entry, outcome: "skipped", reason: reasonOf(record), attempts: started(entry.attempts) };
+  const { retryAt: _, ...rest } = entry;
+  const { attempt, trigger } = record;
+  const attempts = [...entry.attempts, { attempt, outcome: null, ...NOT_RUN }];
+  const runId = runIdOf({ slug, slot: record.slot, attempt });
+  return { ...rest, ...NOT_RUN, outcome: null, trigger: entry.trigger ?? trigger, runId, attempts };
 }
 
 function reasonOf({ reason, detail }: SkippedRecord): string {
@@ -134,7 +129,7 @@ function started(attempts: SlotEntry["attempts"]): SlotEntry["attempts"] {
 function withEnd(slug: string, entry: SlotEntry, record: FinishedRecord): SlotEntry {
   const { slot, attempt, outcome, startedAt, endedAt, exitCode, signal, reason, retryAt, retrySkipped } = record;
   const end = { startedAt, endedAt, exitCode, signal };
-  const runId = runIdOf(slug, slot, attempt);
+  const runId = runIdOf({ slug, slot, attempt });
   if (retrySkipped !== undefined) {
     const refused = `${reason === undefined ? "" : `${reason}; `}not tried again: ${retrySkipped}`;
     const { retryAt: _, ...rest } = entry;

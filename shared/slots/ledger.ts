@@ -76,18 +76,11 @@ export function applyRecord(ledger: Ledger, record: SlotRecord): Ledger {
 }
 
 function changes(ledger: Ledger, record: Exclude<SlotRecord, CheckpointRecord>): Partial<Ledger> {
-  switch (record.type) {
-    case "considered":
-      return considered(ledger, record);
-    case "claimed":
-      return claimed(ledger, record);
-    case "gap":
-      return { watermark: latest(ledger.watermark, Date.parse(record.to)) };
-    case "skipped":
-      return { open: without(ledger.open, record.slot) };
-    case "finished":
-      return finished(ledger, record);
-  }
+  if (record.type === "considered") return considered(ledger, record);
+  if (record.type === "claimed") return claimed(ledger, record);
+  if (record.type === "gap") return { watermark: latest(ledger.watermark, Date.parse(record.to)) };
+  if (record.type === "skipped") return { open: without(ledger.open, record.slot) };
+  return finished(ledger, record);
 }
 
 function considered(ledger: Ledger, record: ConsideredRecord): Partial<Ledger> {
