@@ -107,7 +107,7 @@ function lastWords(slug: string, records: readonly SlotRecord[], problems: strin
   const finished = new Map<string, FinishedRecord>();
   for (const record of records) {
     if (record.type !== "claimed" && record.type !== "finished" && record.type !== "skipped") continue;
-    const runId = runIdOf(slug, record.slot, record.attempt);
+    const runId = runIdOf({ slug, slot: record.slot, attempt: record.attempt });
     if (record.type === "claimed") {
       if (claimed.has(runId)) problems.push(`${runId} was claimed twice`);
       claimed.add(runId);

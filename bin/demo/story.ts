@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pause, systemClock } from "../../shared/clock.ts";
 import { InstarError, systemCode } from "../../shared/errors.ts";
-import { readEvents } from "../../shared/events.ts";
+import { type EventType, readEvents } from "../../shared/events.ts";
 import { readStatus } from "../../shared/lifecycle.ts";
 import { isAlive } from "../../shared/proc.ts";
 import { type Begun, readWitness, runFolder } from "../../shared/runs.ts";
@@ -58,7 +58,7 @@ export async function playStory(stage: Stage, screen: Screen, signal: AbortSigna
 
   await stage.instar("job", "trigger", "report");
   const { slot } = await until("the report", () => claimOf(journals, "report"));
-  const folder = runFolder(paths, "report", slot, 1);
+  const folder = runFolder(paths, { slug: "report", slot, attempt: 1 });
   const run = await until("the report's process", async () => (await readWitness(folder)).begun);
   await until("the report's trace", async () => (await readTraces(stage)).some((line) => line.startsWith("report@")));
   screen.happened("report", `Claude Code is in the middle of it, in pid ${run.pid}`);
@@ -67,13 +67,13 @@ export async function playStory(stage: Stage, screen: Screen, signal: AbortSigna
   await until("the report", () => endsOf(journals, "report").length > 0);
   const beats = endsOf(journals, "beat").length;
   await until("a beat after the kill", () => endsOf(journals, "beat").length > beats);
-  await until("the recovery of flaky", () => alerts.seen().includes("recovered"));
+  await until("the recovery of flaky", () => alerts.told().includes("job_recovered"));
   await until("two more notes", () => endsOf(journals, "note").length >= 3);
   for (const slug of slugs) await stage.instar("job", "disable", slug);
   await until("all work to end", () => slugs.every((slug) => isQuiet(journals.of(slug))));
 
-  if (alerts.seen().join() !== "alert,recovered")
-    problems.push(`one alert and one recovery were due, and told were: ${alerts.seen().join(", ") || "none"}`);
+  if (alerts.told().join() !== "job_alert,job_recovered")
+    problems.push(`one alert and one recovery were due, and told were: ${alerts.told().join(", ") || "none"}`);
   return { journals, traces: await readTraces(stage), problems };
 
   /** SIGKILL in the middle of a run, and what became of both. */
@@ -105,19 +105,19 @@ function isQuiet(records: readonly SlotRecord[]): boolean {
   return claims === ends && standing === "disabled";
 }
 
-/** Alerts and recoveries, by the first word of their ids. */
-function followAlerts(stage: Stage, screen: Screen): { look(): Promise<void>; seen(): readonly string[] } {
-  const seen = new Map<string, string>();
+/** Alerts and recoveries, in their order. */
+function followAlerts(stage: Stage, screen: Screen): { look(): Promise<void>; told(): readonly EventType[] } {
+  const told = new Map<string, EventType>();
   return {
     async look() {
-      for (const event of (await readEvents(stage.paths, { limit: 1000, sinceMs: 0 })).toReversed()) {
-        const [word = ""] = event.id.split(":");
-        if ((word !== "alert" && word !== "recovered") || seen.has(event.id)) continue;
-        seen.set(event.id, word);
-        screen.happened(event.slug ?? word, event.message, word === "alert" ? "bad" : "good");
+      const events = await readEvents(stage.paths, { limit: 1000, types: ["job_alert", "job_recovered"] });
+      for (const { id, type, slug, message } of events.reverse()) {
+        if (told.has(id)) continue;
+        told.set(id, type);
+        screen.happened(slug ?? "", message, type === "job_alert" ? "bad" : "good");
       }
     },
-    seen: () => [...seen.values()],
+    told: () => [...told.values()],
   };
 }
 

@@ -21,7 +21,7 @@ async function describeEnd(paths: AgentPaths, slug: string, record: FinishedReco
   const lasted = startedAt === null ? "" : ` in ${seconds(Date.parse(endedAt) - Date.parse(startedAt))}`;
   if (outcome !== "success") return `${outcome}${exitCode ? `, exit ${exitCode}` : ""}${reason ? ` (${reason})` : ""}`;
   if (!usage) return `${outcome}${lasted}`;
-  const said = await answerOf(runFolder(paths, slug, record.slot, record.attempt));
+  const said = await answerOf(runFolder(paths, { slug, slot: record.slot, attempt: record.attempt }));
   const tokens = usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheCreationTokens;
   return `${outcome}${lasted}, ${tokens.toLocaleString("en")} tokens; Claude Code says: ${said}`;
 }

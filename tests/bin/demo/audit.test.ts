@@ -6,7 +6,7 @@ import type { FinishedRecord, SlotRecord } from "../../../shared/slots.ts";
 
 const START = Date.parse("2026-11-20T12:00:00.000Z");
 const at = (second: number): string => isoInstant(START + second * 1000);
-const runId = (slug: string, second: number): string => runIdOf(slug, at(second), 1);
+const runId = (slug: string, second: number): string => runIdOf({ slug, slot: at(second), attempt: 1 });
 
 const considered = (second: number, standing: string): SlotRecord =>
   ({
