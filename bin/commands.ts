@@ -42,4 +42,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "make an agent, or complete one; asks nothing, overwrites nothing",
     load: () => import("./commands/init.ts"),
   },
+  {
+    words: "demo",
+    summary: "watch all of it work in a throw-away agent, for half a minute",
+    load: () => import("./commands/demo.ts"),
+  },
 ];

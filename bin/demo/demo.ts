@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { WriteStream } from "node:tty";
+import type { Frame } from "../frame.ts";
 import { endsOf } from "./follow.ts";
 import { type Account, audit, type Evidence } from "./audit.ts";
 import { DEMO_JOBS, DEMO_TURNS } from "./jobs.ts";
@@ -13,19 +13,18 @@ export interface DemoOptions {
   readonly keep: boolean;
   /** Works with the owner's own login in place of the scripted model. */
   readonly real: boolean;
-  readonly out: Pick<WriteStream, "write">;
-  readonly colours: boolean;
+  readonly frame: Pick<Frame, "say" | "paint">;
   readonly signal: AbortSignal;
 }
 
 /** Shows the whole of it with a throw-away agent; true when nothing was lost and nothing doubled. */
-export async function runDemo({ keep, real, out, colours, signal }: DemoOptions): Promise<boolean> {
-  const screen = createScreen(out, { colours });
+export async function runDemo({ keep, real, frame, signal }: DemoOptions): Promise<boolean> {
+  const screen = createScreen(frame);
   await using model = await startScriptedModel(real ? [] : DEMO_TURNS);
   await using stage = await setStage({ modelUrl: real ? null : model.url });
-  screen.say(`A throw-away agent in ${stage.paths.dir}`, "bold");
+  screen.say(`A throw-away agent in ${stage.paths.dir}`, "title");
   for (const { slug, name, schedule } of DEMO_JOBS) {
-    const when = schedule.startsWith("@at") ? "when asked" : schedule;
+    const when = schedule.startsWith("@at") ? "on request" : schedule;
     screen.say(`  ${slug.padEnd(8)} ${name} (${when})`);
   }
   screen.say(real ? "Prompts go to your own Claude login.\n" : "Prompts go to a scripted model on this machine.\n");
@@ -53,7 +52,7 @@ function unexpectedEnds({ journals }: Told): string[] {
 }
 
 function sumUp(screen: Screen, { journals }: Told, account: Account, problems: readonly string[]): void {
-  screen.say("\nSummary", "bold");
+  screen.say("\nSummary", "title");
   for (const { slug } of DEMO_JOBS) {
     const outcomes = endsOf(journals, slug).map(({ outcome }) => outcome);
     const counts = [...new Set(outcomes)].map((word) => `${outcomes.filter((other) => other === word).length} ${word}`);
@@ -70,7 +69,7 @@ function sumUp(screen: Screen, { journals }: Told, account: Account, problems: r
 async function stay(screen: Screen, stage: Stage, signal: AbortSignal): Promise<void> {
   for (const { slug } of DEMO_JOBS) await stage.instar("job", "enable", slug);
   const { auth } = JSON.parse(await readFile(stage.paths.config, "utf8")) as { auth: { token: string } };
-  screen.say("\nIt runs on until Ctrl-C. From another terminal:", "bold");
+  screen.say("\nIt runs on until Ctrl-C. From another terminal:", "title");
   screen.say(`  cd ${stage.paths.dir}`);
   screen.say("  instar status; instar job list; instar job history note; instar events -f");
   screen.say(`  curl -H 'authorization: Bearer ${auth.token}' ${stage.url}/jobs`);

@@ -1,7 +1,7 @@
-import type { WriteStream } from "node:tty";
+import type { Frame } from "../frame.ts";
 
-/** How a line is meant; shown in colour, where there is any. */
-export type Tone = "plain" | "good" | "bad" | "bold";
+/** How a line is meant; painted on a terminal. */
+export type Tone = "plain" | "good" | "bad" | "title";
 
 export interface Screen {
   /** One thing that happened, with the seconds since the beginning. */
@@ -10,27 +10,19 @@ export interface Screen {
   say(text: string, tone?: Tone): void;
 }
 
-const PAINT: Readonly<Record<Tone, readonly [string, string]>> = {
-  plain: ["", ""],
-  good: ["\u001B[32m", "\u001B[39m"],
-  bad: ["\u001B[31m", "\u001B[39m"],
-  bold: ["\u001B[1m", "\u001B[22m"],
-};
+const STYLES = { good: "green", bad: "red", title: "bold" } as const;
 
 /** As wide as the longest subject. */
 const SUBJECT_WIDTH = 9;
 
-export function createScreen(out: Pick<WriteStream, "write">, { colours }: { readonly colours: boolean }): Screen {
+export function createScreen(frame: Pick<Frame, "say" | "paint">): Screen {
   const startedMs = performance.now();
-  const paint = (text: string, tone: Tone): string => {
-    const [on, off] = PAINT[tone];
-    return colours ? `${on}${text}${off}` : text;
-  };
+  const paint = (text: string, tone: Tone): string => (tone === "plain" ? text : frame.paint(STYLES[tone], text));
   return {
     happened(subject, text, tone = "plain") {
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(1).padStart(5);
-      out.write(`${seconds} s  ${subject.padEnd(SUBJECT_WIDTH)}  ${paint(text, tone)}\n`);
+      frame.say(`${seconds} s  ${subject.padEnd(SUBJECT_WIDTH)}  ${paint(text, tone)}`);
     },
-    say: (text, tone = "plain") => void out.write(`${paint(text, tone)}\n`),
+    say: (text, tone = "plain") => frame.say(paint(text, tone)),
   };
 }
