@@ -1,7 +1,7 @@
 import type { Turn } from "./scripted-model.ts";
 
 /** What every job of the demo does first of all: the audit counts these lines. */
-const LEAVE_A_TRACE = 'echo "$INSTAR_RUN_ID" >> "$INSTAR_AGENT_DIR/traces"';
+const LEAVE_A_TRACE = 'echo "$INSTAR_RUN_ID" >> "$INSTAR_AGENT_DIR/ran"';
 /** So often fails the job that recovers; one more than it takes for an alert. */
 const FAILURES = 3;
 
@@ -26,7 +26,7 @@ export const DEMO_JOBS = [
     priority: "high",
     execute: {
       type: "script",
-      value: `${LEAVE_A_TRACE}\ntest "$(grep -c ^flaky@ "$INSTAR_AGENT_DIR/traces")" -gt ${FAILURES}`,
+      value: `${LEAVE_A_TRACE}\ntest "$(grep -c ^flaky@ "$INSTAR_AGENT_DIR/ran")" -gt ${FAILURES}`,
     },
   },
   {

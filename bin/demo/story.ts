@@ -123,7 +123,7 @@ function followAlerts(stage: Stage, screen: Screen): { look(): Promise<void>; to
 
 async function readTraces(stage: Stage): Promise<string[]> {
   try {
-    return (await readFile(join(stage.paths.dir, "traces"), "utf8")).split("\n").filter(Boolean);
+    return (await readFile(join(stage.paths.dir, "ran"), "utf8")).split("\n").filter(Boolean);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
     throw error;
