@@ -57,7 +57,8 @@ const MAX_CAUSES = 5;
 /** An unknown error and what caused it, on one line. */
 export function describeError(error: unknown): string {
   const parts: string[] = [];
-  for (let link: unknown = error; link !== undefined && parts.length < MAX_CAUSES;) {
+  let link: unknown = error;
+  for (let depth = 0; depth < MAX_CAUSES && link !== undefined; depth += 1) {
     const text = messageOf(link).replaceAll(/\s*\n\s*/g, " ");
     // A cause that the message above quotes already says nothing new.
     if (!parts.some((part) => part.includes(text))) parts.push(text);
