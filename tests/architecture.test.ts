@@ -69,8 +69,8 @@ const importRules: Readonly<Record<string, (link: Import) => boolean>> = {
 const textRules: Readonly<Record<string, RegExp>> = {
   "no program is waited for synchronously": /\b(?:execSync|spawnSync|execFileSync|execaSync)\b/,
   "no default export": /^export default\b/m,
-  "no error is swallowed unread": /\bcatch\s*\{|\.catch\(\(\)\s*=>\s*(?:\{\s*\}|undefined|null)\)/,
-  "no class but errors": /^(?:export )?class (?!\w*Error\b)/m,
+  "no error is swallowed unread": /\bcatch\s*\{|\.catch\(\(\)\s*=>\s*\{\s*\}\)/,
+  "no class but errors": /^(?:export )?class \w+ (?!extends \w*Error\b)/m,
   "no file of more than 300 lines": /^(?:.*\n){300}./,
 };
 
