@@ -15,21 +15,21 @@ export interface Life {
   readonly clock: Clock;
   readonly log: Log;
   /** The last good config.json. */
-  config(): Config;
+  readonly config: () => Config;
   /** Calls `act` with every later good config that differs. */
-  onConfig(act: (config: Config) => void): Disposable;
+  readonly onConfig: (act: (config: Config) => void) => Disposable;
   readonly release: string;
   /** Resolves when the daemon has been told to end. */
   readonly stopped: Promise<void>;
   /** Aborted at the same time. */
   readonly signal: AbortSignal;
   /** Says that everything promised at start is there. */
-  ready(): void;
+  readonly ready: () => void;
   /** What it is busy with, in a line; null: nothing worth a word. */
-  setDetail(text: string | null): void;
+  readonly setDetail: (text: string | null) => void;
   /** What is not as it should be with one concern, in a line; null: it is well. */
-  setConcern(name: string, text: string | null): void;
-  status(): DaemonStatus;
+  readonly setConcern: (name: string, text: string | null) => void;
+  readonly status: () => DaemonStatus;
 }
 
 /** A daemon that is told to end has this long. */
