@@ -11,8 +11,6 @@
 #
 # May be killed at any instruction. Without begun nothing has run; begun without exit, and nobody alive: lost.
 set -u
-umask_of_work=$(umask)
-umask 077
 folder=$1
 
 if [ "${2-}" != inside ]; then
@@ -25,6 +23,8 @@ fi
 
 # Signals are for the work; the wrapper stays to see its end. A trap, other than ignoring, is not inherited.
 hangup=false
+umask_of_work=$(umask)
+umask 077
 trap : INT QUIT TERM
 trap 'hangup=true' HUP
 
