@@ -20,8 +20,8 @@ export interface DemoOptions {
 /** Shows the whole of it with a throw-away agent; true when nothing was lost and nothing doubled. */
 export async function runDemo({ keep, real, frame, signal }: DemoOptions): Promise<boolean> {
   const screen = createScreen(frame);
-  await using model = await startScriptedModel(real ? [] : DEMO_TURNS);
-  await using stage = await setStage({ modelUrl: real ? null : model.url });
+  await using model = real ? null : await startScriptedModel(DEMO_TURNS);
+  await using stage = await setStage({ modelUrl: model?.url ?? null });
   screen.say(`A throw-away agent in ${stage.paths.dir}`, "title");
   for (const { slug, name, schedule } of DEMO_JOBS) {
     const when = schedule.startsWith("@at") ? "on request" : schedule;
@@ -29,7 +29,7 @@ export async function runDemo({ keep, real, frame, signal }: DemoOptions): Promi
   }
   screen.say(real ? "Prompts go to your own Claude login.\n" : "Prompts go to a scripted model on this machine.\n");
   const told = await playStory(stage, screen, signal);
-  const account = audit(evidenceOf(told, real ? null : model));
+  const account = audit(evidenceOf(told, model));
   const problems = [...told.problems, ...account.problems, ...unexpectedEnds(told)];
   sumUp(screen, told, account, problems);
   if (keep) await stay(screen, stage, signal);
