@@ -92,14 +92,17 @@ fsPromises.open = async (path, ...rest) => {
   return opened;
 };
 for (const name of ["write", "writeFile", "appendFile"]) {
-  wrapPromise(FileHandle, name, "write", {
-    path() {
-      return paths.get(this.fd);
-    },
-    half([bytes]) {
-      writeSync(this.fd, half(bytes));
-    },
-  });
+  const original = FileHandle[name];
+  FileHandle[name] = async function (bytes, ...rest) {
+    const reach = begin("write", paths.get(this.fd));
+    let doneBytes = 0;
+    reach("midway", () => (doneBytes = writeSync(this.fd, half(bytes))));
+    // Who is continued writes the other half.
+    const left = doneBytes === 0 ? bytes : Buffer.from(bytes).subarray(doneBytes);
+    const result = await original.call(this, left, ...rest);
+    reach("after");
+    return result && { ...result, bytesWritten: result.bytesWritten + doneBytes };
+  };
 }
 for (const [name, kind] of [
   ["sync", "sync"],

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -41,21 +41,24 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   "filling a spool": {
-    words: ["put", "a", "b"],
+    words: ["put", "a"],
     async check(folder, killed) {
       const spool = openSpool(join(folder, "spool"), Named);
       const promised = killed.lines.map((line) => line.split(" ")[1]);
       const there = await spool.list();
       expect(there).toEqual(expect.arrayContaining(promised));
       for (const name of there) expect(await spool.take(name)).toEqual({ name });
-      for (const name of ["a", "b"]) {
-        expect(await spool.put(name, { name })).toBe(there.includes(name) ? "known" : "stored");
-      }
+      expect(await spool.put("a", { name: "a" })).toBe(there.includes("a") ? "known" : "stored");
+      expect(await spool.put("b", { name: "b" })).toBe("stored");
       expect(await spool.list()).toEqual(["a", "b"]);
     },
   },
   "emptying a spool": {
-    prepare: async (folder) => runKeeper(["put", "b", "a"], { folder }),
+    async prepare(folder) {
+      const spool = openSpool(join(folder, "spool"), Named);
+      for (const name of ["b", "a"]) await spool.put(name, { name });
+      await spool.list();
+    },
     words: ["empty", "/dev/null"],
     async check(folder, killed) {
       const spool = openSpool(join(folder, "spool"), Named);
@@ -72,12 +75,11 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   "a hand-edited file": {
-    words: ["edit", "2000", "60000", "x", "y"],
+    prepare: (folder) => writeFile(join(folder, "hand.txt"), "w\n"),
+    words: ["edit", "2000", "60000", "x"],
     async check(folder, killed) {
-      const text = await readFile(join(folder, "hand.txt"), "utf8").catch(() => "");
-      const promised = killed.lines.map((line) => `${line}\n`).join("");
-      expect(["", "x\n", "x\ny\n"]).toContain(text);
-      expect(text.startsWith(promised)).toBe(true);
+      const text = await readFile(join(folder, "hand.txt"), "utf8");
+      expect(killed.lines.length > 0 ? ["w\nx\n"] : ["w\n", "w\nx\n"]).toContain(text);
       // The lock of the dead holds others up only until it is stale.
       await editFile(join(folder, "hand.txt"), (now) => `${now ?? ""}z\n`, { staleMs: 2000, waitMs: 60_000 });
       expect(await readFile(join(folder, "hand.txt"), "utf8")).toBe(`${text}z\n`);
@@ -91,9 +93,9 @@ test.each(Object.entries(cases))("%s survives SIGKILL at every step", async (_na
   await using dir = await tempDir();
   await fresh(join(dir.path, "undisturbed"), prepare);
   const points = await strikePoints(words, join(dir.path, "undisturbed"), join(dir.path, "log"));
-  expect(points.length).toBeGreaterThan(15);
+  expect(points.length).toBeGreaterThan(14);
   let struck = 0;
-  await inParallel(points, 4, async (point) => {
+  await inParallel(points, 6, async (point) => {
     const folder = join(dir.path, `${point.step}-${point.when}`);
     await fresh(folder, prepare);
     const killed = await runKeeper(words, { folder, strike: point });
