@@ -14,13 +14,16 @@ export interface Days {
 export function openDays(midnights: Pick<Cron, "nextRun"> | null): Days {
   if (midnights === null)
     return { has: () => true, next: (day) => day + 1, count: (from, to) => Math.max(0, to - from) };
-  // The last answer holds for every day up to it: croner takes a thousand times longer than the rest of a question.
-  let known: { from: number; day: number | null } | null = null;
+  // An answer holds for every day up to it, and croner takes a hundred times longer than the rest of a question.
+  const known: { readonly from: number; readonly day: number | null }[] = [];
   const next = (day: number): number | null => {
-    if (known && day >= known.from && (known.day === null || day < known.day)) return known.day;
+    const answer = known.find((other) => day >= other.from && (other.day === null || day < other.day));
+    if (answer) return answer.day;
     const run = midnights.nextRun(new Date(day * DAY_MS));
-    known = { from: day, day: run === null ? null : Math.floor(run.getTime() / DAY_MS) };
-    return known.day;
+    const found = run === null ? null : Math.floor(run.getTime() / DAY_MS);
+    known.unshift({ from: day, day: found });
+    known.length = Math.min(known.length, 2);
+    return found;
   };
   return {
     has: (day) => next(day - 1) === day,

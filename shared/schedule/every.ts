@@ -18,7 +18,7 @@ export function parseEvery(text: string): Instants {
 function secondsOf(text: string): number {
   const fail = (why: string): never => {
     const hint = 'write a number and a unit, s m h d or w: "@every 90m", "@every 1h30m"';
-    throw new InstarError("REQUEST_INVALID", `the schedule "@every ${text}" ${why}`.trim(), { hint });
+    throw new InstarError("REQUEST_INVALID", `the schedule "${`@every ${text}`.trim()}" ${why}`, { hint });
   };
   const compact = text.replaceAll(" ", "");
   if (compact === "") return fail("lacks its period");

@@ -18,7 +18,7 @@ export function parseOnce(text: string, zone: Zone): Instants {
 
 function instantIn(text: string, zone: Zone): number {
   const fail = (why: string, hint: string): never => {
-    throw new InstarError("REQUEST_INVALID", `the schedule "@at ${text}" ${why}`, { hint });
+    throw new InstarError("REQUEST_INVALID", `the schedule "${`@at ${text}`.trim()}" ${why}`, { hint });
   };
   const found = FORM.exec(text);
   if (!found) return fail("has a time that cannot be read", 'write it as "@at 2026-12-24T18:00"');
