@@ -1,11 +1,16 @@
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { InstarError } from "../../shared/errors.ts";
 import { exists, PACKAGE_ROOT } from "../../shared/paths.ts";
 
-/** The Claude Code CLI that a checkout was set up with; the one on the PATH where there is none. */
+/** The Claude Code CLI that a checkout was set up with, else the one on the PATH. Throws UNAVAILABLE where there is none. */
 export async function findClaude(): Promise<string> {
   const name = `claude-code-${process.platform}-${process.arch}`;
-  const own = join(PACKAGE_ROOT, "node_modules/@anthropic-ai", name, "claude");
-  return (await exists(own)) ? own : "claude";
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter(Boolean);
+  const places = [join(PACKAGE_ROOT, "node_modules/@anthropic-ai", name), ...folders];
+  for (const place of places) if (await exists(join(place, "claude"))) return join(place, "claude");
+  throw new InstarError("UNAVAILABLE", "the Claude Code CLI is not there: no claude on the path", {
+    hint: "install it: npm install -g @anthropic-ai/claude-code",
+  });
 }
 
 /**

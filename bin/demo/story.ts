@@ -54,7 +54,9 @@ export async function playStory(stage: Stage, screen: Screen, signal: AbortSigna
   const first = await until("the scheduler", () => upPid("scheduler"));
   const gateway = await until("the gateway", () => upPid("gateway"));
   screen.happened("suite", `up: scheduler (pid ${first}), gateway (pid ${gateway}) at ${stage.url}`);
-  await until("the first note", () => endsOf(journals, "note").length > 0);
+  const { outcome, reason } = await until("the first note", () => endsOf(journals, "note")[0]);
+  if (outcome !== "success")
+    throw new InstarError("FAILED", `the first prompt is a ${outcome}: ${reason ?? "no reason told"}`);
 
   await stage.instar("job", "trigger", "report");
   const { slot } = await until("the report", () => claimOf(journals, "report"));
