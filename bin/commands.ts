@@ -54,4 +54,20 @@ export const COMMANDS: readonly CommandEntry[] = [
   { words: "slots", summary: "a job's slots: to come, open, past", load: () => import("./commands/slots.ts") },
   { words: "why", summary: "the whole account of one run or slot", load: () => import("./commands/why.ts") },
   { words: "events", summary: "what happened", load: () => import("./commands/events.ts") },
+  {
+    words: "config get",
+    summary: "show a setting, or all of them",
+    load: () => import("./commands/config/get.ts"),
+  },
+  {
+    words: "config set",
+    summary: "write a setting, if the whole is right with it",
+    load: () => import("./commands/config/set.ts"),
+  },
+  {
+    words: "config check",
+    summary: "say everything that is wrong with config.json",
+    load: () => import("./commands/config/check.ts"),
+  },
+  { words: "completion", summary: "a completion script for a shell", load: () => import("./commands/completion.ts") },
 ];
