@@ -25,7 +25,8 @@ export interface House {
 export type Verdict =
   | { readonly act: "skip"; readonly cause: SkipCause }
   | { readonly act: "gate" | "start" }
-  | { readonly act: "wait"; readonly why: "gate" | "overlap" | "concurrency" }
+  /** gate: its own runs; gates: as many run as may. */
+  | { readonly act: "wait"; readonly why: "gate" | "gates" | "overlap" | "concurrency" }
   /** A started one: it goes on, or ends because a later slot of its job takes its place. */
   | { readonly act: "go-on" | "make-way" };
 
@@ -110,7 +111,7 @@ function sendGates(inOrder: readonly Candidate[], verdicts: Map<string, Verdict>
   let free = MAX_GATES - inOrder.filter(({ state, gate }) => state === "waiting" && gate === "running").length;
   for (const { key } of inOrder.toSorted(byPriorityAndAge)) {
     if (verdicts.get(key)?.act !== "gate") continue;
-    if (free <= 0) verdicts.set(key, { act: "wait", why: "gate" });
+    if (free <= 0) verdicts.set(key, { act: "wait", why: "gates" });
     free -= 1;
   }
 }

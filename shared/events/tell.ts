@@ -16,6 +16,8 @@ export interface Events extends AsyncDisposable {
    * it must have the same `at`. On the disk when this returns.
    */
   tell(event: EventRecord): Promise<boolean>;
+  /** Whether an event of this id was told for that instant. */
+  isTold(event: Pick<EventRecord, "id" | "at">): Promise<boolean>;
 }
 
 interface Day {
@@ -52,12 +54,14 @@ export async function openEvents(
     told.add(event.id);
     return true;
   };
+  const inTurn = (act: () => Promise<boolean>): Promise<boolean> => {
+    const done = last.then(act);
+    last = done.catch(() => undefined);
+    return done;
+  };
   return {
-    tell(event) {
-      const done = last.then(() => tell(event));
-      last = done.catch(() => undefined);
-      return done;
-    },
+    tell: (event) => inTurn(() => tell(event)),
+    isTold: ({ id, at }) => inTurn(async () => (await dayFor(dayOf(at))).told.has(id)),
     async [Symbol.asyncDispose]() {
       await last;
       for (const { journal } of days.values()) await journal[Symbol.asyncDispose]();

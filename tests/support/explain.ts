@@ -218,20 +218,22 @@ function accountForWork(job: ExplainedJob, book: Book, ran: readonly string[], p
   const times = new Map<string, number>();
   for (const runId of ran) if (runId.startsWith(`${job.slug}@`)) times.set(runId, (times.get(runId) ?? 0) + 1);
   for (const [runId, count] of times) if (count > 1) problems.push(`${runId} ran ${count} times`);
-  const claimed = new Set([...book.claimed.values()].map(({ slot, attempt }) => runIdOf(job.slug, slot, attempt)));
+  const claimed = new Set(
+    [...book.claimed.values()].map(({ slot, attempt }) => runIdOf({ slug: job.slug, slot, attempt })),
+  );
   for (const runId of times.keys()) if (!claimed.has(runId)) problems.push(`${runId} ran without a claim`);
   for (const { slot, attempt, outcome, startedAt } of book.finished) {
-    const runId = runIdOf(job.slug, slot, attempt);
+    const runId = runIdOf({ slug: job.slug, slot, attempt });
     const isCertain = startedAt !== null && (outcome === "success" || outcome === "failure");
     if (isCertain && !times.has(runId)) problems.push(`${runId} is said to be a ${outcome} and did not run`);
     if (startedAt === null && times.has(runId)) problems.push(`${runId} ran and is said never to have begun`);
   }
   for (const slot of book.skipped.keys()) {
-    const runId = runIdOf(job.slug, slot, 1);
+    const runId = runIdOf({ slug: job.slug, slot, attempt: 1 });
     if (times.has(runId)) problems.push(`${runId} ran and is said to be skipped`);
   }
   for (const [slot, { attempt }] of book.refused) {
-    const runId = runIdOf(job.slug, slot, attempt + 1);
+    const runId = runIdOf({ slug: job.slug, slot, attempt: attempt + 1 });
     if (times.has(runId)) problems.push(`${runId} ran and is said to be refused`);
   }
 }
@@ -258,12 +260,12 @@ async function accountForEvents(
   const told = new Map<string, number>();
   for (const { id } of await readEvents(paths, { limit: 1_000_000, sinceMs: 0 })) told.set(id, (told.get(id) ?? 0) + 1);
   const expected = [
-    ...book.finished.map(({ slot, attempt }) => `finished:${runIdOf(slug, slot, attempt)}`),
+    ...book.finished.map(({ slot, attempt }) => `finished:${runIdOf({ slug, slot, attempt })}`),
     ...book.finished.flatMap(({ slot, attempt, startedAt }) =>
-      startedAt === null ? [] : [`triggered:${runIdOf(slug, slot, attempt)}`],
+      startedAt === null ? [] : [`triggered:${runIdOf({ slug, slot, attempt })}`],
     ),
     ...[...book.skipped.keys()].map((slot) => `skipped:${slug}:${slot}`),
-    ...[...book.refused].map(([slot, { attempt }]) => `given-up:${runIdOf(slug, slot, attempt)}`),
+    ...[...book.refused].map(([slot, { attempt }]) => `given-up:${runIdOf({ slug, slot, attempt })}`),
     ...records.flatMap((record) => (record.type === "gap" ? [`gap:${slug}:${record.to}`] : [])),
   ];
   for (const id of expected)

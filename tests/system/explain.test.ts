@@ -10,7 +10,7 @@ import { tempDir } from "../support/temp.ts";
 
 const START = Date.parse("2026-11-20T12:00:00.000Z");
 const at = (second: number): string => isoInstant(START + second * 1000);
-const runId = (second: number, attempt = 1): string => runIdOf("beat", at(second), attempt);
+const runId = (second: number, attempt = 1): string => runIdOf({ slug: "beat", slot: at(second), attempt });
 
 const claimed = (second: number, attempt = 1): SlotRecord => ({
   v: 1,

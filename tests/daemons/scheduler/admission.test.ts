@@ -60,7 +60,8 @@ test("a gate runs before a place is taken, and eight at once", () => {
   const running = slot("r", { gate: "running" });
   const verdicts = Object.values(decide([running, ...needed], { maxParallelJobs: 0 }));
   expect(verdicts.filter((verdict) => verdict === "gate")).toHaveLength(7);
-  expect(verdicts.filter((verdict) => verdict === "wait: gate")).toHaveLength(3);
+  expect(verdicts.filter((verdict) => verdict === "wait: gate")).toHaveLength(1);
+  expect(verdicts.filter((verdict) => verdict === "wait: gates")).toHaveLength(2);
 });
 
 test("a gate that refused does not hold up the slots behind it", () => {

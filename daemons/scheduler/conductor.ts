@@ -1,0 +1,164 @@
+import type { Clock } from "../../shared/clock.ts";
+import { describeError, isInstarError } from "../../shared/errors.ts";
+import type { QueuedSlot } from "../../shared/job-views.ts";
+import type { Acts, Order } from "./acts.ts";
+import { admit, type Candidate, type House, type Verdict } from "./admission.ts";
+import type { Book } from "./job-book.ts";
+import type { Ledgers } from "./ledgers.ts";
+import { createLiveSlots, type LiveSlot, queuedSlot } from "./live-slot.ts";
+import { nextStep, type SlotStanding, type Step, whyNotRunnable } from "./standing.ts";
+
+export interface ConductorDeps {
+  readonly clock: Pick<Clock, "now" | "monotonicMs">;
+  readonly ledgers: Pick<Ledgers, "slugs" | "of">;
+  /** Null: jobs.json could never be read. */
+  readonly book: () => Book | null;
+  /** Asked only when something waits. */
+  readonly house: () => Promise<House>;
+  readonly acts: Acts;
+  /** A step was taken: look again. */
+  readonly onStep: () => void;
+}
+
+/** Brings every open slot to its last word. What it decides follows from the ledgers and the runs' folders alone. */
+export interface Conductor extends AsyncDisposable {
+  /** Takes the steps that are due, without waiting for them; says in how many milliseconds to look again. */
+  look(): Promise<number>;
+  /** A run or a gate began or ended: the next look looks at all of them. */
+  hearNews(): void;
+  /** What is open, the oldest first. */
+  queue(): readonly QueuedSlot[];
+  /** What is in the way of runs, for people; null: nothing. */
+  trouble(): string | null;
+}
+
+/** After a step that could not be taken. */
+const AGAIN_MS = 1000;
+
+export function createConductor(deps: ConductorDeps): Conductor {
+  const { clock, ledgers, acts, onStep } = deps;
+  const live = createLiveSlots();
+  const underWay = new Set<Promise<void>>();
+  let isNews = false;
+  let bug: { readonly error: unknown } | null = null;
+
+  const jobOf = (slug: string): SlotStanding["job"] => {
+    const book = deps.book();
+    if (!book) return "unknown";
+    const job = book.jobs.get(slug);
+    if (job) return job.enabled ? "on" : "disabled";
+    return book.invalid.some((entry) => entry.slug === slug) ? "invalid" : "removed";
+  };
+  const standingOf = (slot: LiveSlot, verdicts: ReadonlyMap<string, Verdict>): SlotStanding => ({
+    phase: slot.phase,
+    job: jobOf(slot.run.slug),
+    isManual: slot.open.firstTrigger === "manual",
+    dueInMs: slot.wakeMs - clock.monotonicMs(),
+    verdict: verdicts.get(slot.key) ?? null,
+  });
+  const orderFor = (slot: LiveSlot): Order => {
+    const { job, isManual } = standingOf(slot, new Map());
+    const isRunnable = job !== "unknown" && whyNotRunnable({ job, isManual }) === null;
+    return { live: slot, job: deps.book()?.jobs.get(slot.run.slug) ?? null, isRunnable };
+  };
+
+  /** A step that fails for a reason that passes is taken again; a bug ends the next look. */
+  const begin = (slot: LiveSlot, act: () => Promise<void>): void => {
+    slot.isBusy = true;
+    const done = act()
+      .catch((error: unknown) => {
+        if (!isInstarError(error)) bug ??= { error };
+        slot.trouble = describeError(error);
+        slot.wakeMs = clock.monotonicMs() + AGAIN_MS;
+      })
+      .finally(() => {
+        slot.isBusy = false;
+        underWay.delete(done);
+        onStep();
+      });
+    underWay.add(done);
+  };
+
+  const seeNew = async (): Promise<void> => {
+    live.sync(ledgers.slugs().map((slug) => [slug, ledgers.of(slug)] as const));
+    for (const slot of live.all()) {
+      if (slot.isSeen) continue;
+      if (slot.phase === "retrying") slot.wakeMs = retryDueMs(slot, clock);
+      await acts.see(orderFor(slot));
+    }
+  };
+
+  const decide = async (): Promise<ReadonlyMap<string, Verdict>> => {
+    const book = deps.book();
+    if (!book) return new Map();
+    const candidates = live.all().flatMap((slot) => candidateOf(slot, book, jobOf(slot.run.slug)));
+    if (!candidates.some(({ state }) => state === "waiting")) return new Map();
+    return admit(candidates, await deps.house());
+  };
+
+  /** How long this slot may be left alone; infinite: until something changes. */
+  const takeDue = (slot: LiveSlot, step: Step, look: { readonly isForced: boolean; readonly isFree: boolean }): number => {
+    slot.waitsFor = step.step === "wait" ? step.why : null;
+    if (step.step === "wait") return step.forMs ?? Number.POSITIVE_INFINITY;
+    if (slot.isBusy || !look.isFree) return Number.POSITIVE_INFINITY;
+    const isNewOrder = step.step === "make-way" && !slot.hasToMakeWay;
+    const waitMs = look.isForced || isNewOrder ? 0 : Math.max(0, slot.wakeMs - clock.monotonicMs());
+    if (waitMs === 0) begin(slot, () => acts.take(step, orderFor(slot)));
+    return waitMs === 0 ? Number.POSITIVE_INFINITY : waitMs;
+  };
+
+  return {
+    async look() {
+      if (bug) throw bug.error;
+      await seeNew();
+      const verdicts = await decide();
+      const isLookedAtAll = isNews;
+      isNews = false;
+      // While a step of its job is under way, nobody knows what holds up the others.
+      const busyJobs = new Set(live.all().flatMap(({ isBusy, run }) => (isBusy ? [run.slug] : [])));
+      let waitMs = Number.POSITIVE_INFINITY;
+      for (const slot of live.all().toSorted((a, b) => a.order - b.order)) {
+        const isWatched = slot.phase === "started" || (slot.phase === "waiting" && slot.gate === "running");
+        const isForced = isWatched && isLookedAtAll && slot.trouble === null;
+        const isFree = slot.phase === "started" || !busyJobs.has(slot.run.slug);
+        const forMs = takeDue(slot, nextStep(standingOf(slot, verdicts)), { isForced, isFree });
+        waitMs = Math.min(waitMs, forMs);
+        if (slot.isBusy) busyJobs.add(slot.run.slug);
+      }
+      return waitMs;
+    },
+    hearNews() {
+      isNews = true;
+    },
+    queue: () =>
+      live
+        .all()
+        .toSorted((a, b) => a.order - b.order)
+        .map(queuedSlot),
+    trouble() {
+      const [first] = live.all().filter(({ trouble }) => trouble !== null);
+      return first ? `${first.run.slug}: ${first.trouble}` : null;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+/** By the journal's instant, and no longer than its wait was: clocks are stepped. */
+function retryDueMs({ open }: LiveSlot, clock: Pick<Clock, "now" | "monotonicMs">): number {
+  if (open.retryAt === undefined) return 0;
+  const dueAt = Date.parse(open.retryAt);
+  const waitMs = dueAt - Date.parse(open.failed?.at ?? open.retryAt);
+  return clock.monotonicMs() + Math.min(Math.max(0, dueAt - clock.now()), Math.max(0, waitMs));
+}
+
+function candidateOf(slot: LiveSlot, book: Book, standing: SlotStanding["job"]): Candidate[] {
+  const { key, run, order, phase } = slot;
+  const job = book.jobs.get(run.slug);
+  const isManual = slot.open.firstTrigger === "manual";
+  if (phase === "retrying" || (phase === "waiting" && whyNotRunnable({ job: standing, isManual }))) return [];
+  const gate = slot.gate === "needed" && job?.gate === undefined ? "passed" : slot.gate;
+  const { priority = "normal", overlap = "skip" } = job ?? {};
+  return [{ key, slug: run.slug, order, priority, overlap, state: phase, gate }];
+}
