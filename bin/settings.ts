@@ -6,6 +6,7 @@ import {
   parseConfig,
   parseJson,
   resolveSecret,
+  UNREAD_SECTIONS,
 } from "../shared/config.ts";
 import { describeError, InstarError, isInstarError } from "../shared/errors.ts";
 import type { AgentPaths } from "../shared/paths.ts";
@@ -136,4 +137,10 @@ async function secretFaults(paths: AgentPaths, { auth, messaging, feedback, moni
     }
   }
   return faults;
+}
+
+/** The sections that a right config.json holds, and that nothing reads. */
+export function unreadIn(text: string, paths: AgentPaths): readonly string[] {
+  const document = parseJson(text, paths.config);
+  return UNREAD_SECTIONS.filter((section) => typeof document === "object" && document !== null && section in document);
 }

@@ -60,7 +60,9 @@ const Sessions = z.strictObject({
 const Scheduler = z.strictObject({
   enabled: z.boolean().default(true).describe("false: nothing starts; every instant is recorded as skipped, paused"),
   maxParallelJobs: z.int().min(1).max(100).default(2).describe("runs at once"),
-  timezone: TimeZone.default(machineZone).describe("the zone of schedules that name none; default: the machine's"),
+  timezone: TimeZone.optional()
+    .transform((zone) => zone ?? machineZone())
+    .describe("the zone of schedules that name none; default: the machine's"),
   quotaThresholds: QuotaThresholds.prefault({}).describe("percent of the weekly quota"),
 });
 
@@ -160,3 +162,14 @@ export const Config = z
   })
   .describe("config.json of an Instar agent");
 export type Config = z.output<typeof Config>;
+
+/** Sections that are the owner's to write already, and that no daemon of this release reads. */
+export const UNREAD_SECTIONS = [
+  "messaging",
+  "feedback",
+  "dispatches",
+  "updates",
+  "relationships",
+  "evolution",
+  "email",
+] as const satisfies readonly (keyof Config)[];

@@ -6,11 +6,14 @@ export function define(command: Command, frame: Frame): void {
   command.addOption(jsonOption()).action(async (options: JsonOption) => {
     const paths = await frame.agent();
     const { readConfigText } = await import("../../../shared/config.ts");
-    const { checkConfig } = await import("../../settings.ts");
-    const faults = await checkConfig(paths, await readConfigText(paths));
-    frame.print({ valid: faults.length === 0, faults }, options, () =>
+    const { checkConfig, unreadIn } = await import("../../settings.ts");
+    const text = await readConfigText(paths);
+    const faults = await checkConfig(paths, text);
+    const unread = faults.length === 0 ? unreadIn(text, paths) : [];
+    frame.print({ valid: faults.length === 0, faults, unread }, options, () =>
       faults.length === 0 ? `${paths.config} is right` : faults.join("\n"),
     );
+    for (const section of unread) frame.note(`config.${section}: no daemon of this release reads it`);
     if (faults.length > 0) frame.leave(EXIT.config);
   });
 }
