@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Usage } from "../claude.ts";
+import type { ReadOptions } from "../journal.ts";
 import type { AgentPaths } from "../paths.ts";
 import { Instant, Outcome } from "../protocol.ts";
 import { runIdOf } from "../runs.ts";
@@ -60,13 +61,13 @@ const MAX_RECORDS_PER_ENTRY = 20;
 export async function readHistory(
   paths: AgentPaths,
   slug: string,
-  { limit }: { readonly limit: number },
+  { limit, onDamage }: ReadOptions & { readonly limit: number },
 ): Promise<HistoryEntry[]> {
   const records: SlotRecord[] = [];
   /** Slots of which not everything was seen yet. */
   const unfinished = new Set<string>();
   let whole = 0;
-  for await (const record of readRecordsBackwards(paths, slug)) {
+  for await (const record of readRecordsBackwards(paths, slug, onDamage && { onDamage })) {
     const isWhole = record.type === "gap" || (record.type === "claimed" && record.attempt === 1);
     if (isWhole && whole >= limit && unfinished.size === 0) break;
     if (records.length >= MAX_RECORDS_PER_ENTRY * (limit + 1)) break;
