@@ -21,6 +21,8 @@ export interface JobBook extends AsyncDisposable {
   current(): Book | null;
   /** Reads jobs.json now. Throws CONFIG_INVALID when it is no list of jobs; the last good one stays in force. */
   read(): Promise<Book>;
+  /** Reads it for the first time, and from then on whenever it changes. */
+  follow(): Promise<void>;
 }
 
 export interface JobBookDeps {
@@ -40,13 +42,13 @@ interface Version {
   readonly writtenAt: number;
 }
 
-/** Follows jobs.json; after the first reading. */
-export async function openJobBook({ paths, clock, onChange, onBroken }: JobBookDeps): Promise<JobBook> {
+export function createJobBook({ paths, clock, onChange, onBroken }: JobBookDeps): JobBook {
   let book: Book | null = null;
   let seen = "";
   let fault: string | null = null;
   let last: Promise<unknown> = Promise.resolve();
   let timer: Disposable | null = null;
+  let watcher: Disposable | null = null;
   let isClosed = false;
 
   const readNow = async (): Promise<Book> => {
@@ -82,16 +84,18 @@ export async function openJobBook({ paths, clock, onChange, onBroken }: JobBookD
     timer = clock.after(LOOK_MS, lookByTime);
     look();
   };
-  const watcher = watchFolder(paths.instar, { names: ["jobs.json"], onNews: look });
-  lookByTime();
-  await last;
   return {
     current: () => book,
     read,
+    async follow() {
+      watcher = watchFolder(paths.instar, { names: ["jobs.json"], onNews: look });
+      lookByTime();
+      await last;
+    },
     async [Symbol.asyncDispose]() {
       isClosed = true;
       timer?.[Symbol.dispose]();
-      watcher[Symbol.dispose]();
+      watcher?.[Symbol.dispose]();
       await last;
     },
   };
