@@ -33,9 +33,10 @@ export async function triggerJob(
   const id = randomUUID();
   const slot = isoInstant(clock.now());
   await openWishes(paths).put(id, { slug, at: slot });
-  const ask = bus?.request.bind(bus) ?? askOnce.bind(null, paths);
+  const wish = { slug, id };
+  const limit = { timeoutMs: ANSWER_MS };
   try {
-    return await ask("job.trigger", { slug, id }, { timeoutMs: ANSWER_MS });
+    return await (bus ? bus.request("job.trigger", wish, limit) : askOnce(paths, "job.trigger", wish, limit));
   } catch (error) {
     if (!isInstarError(error) || (error.code !== "UNAVAILABLE" && error.code !== "TIMEOUT")) throw error;
     const reason =
