@@ -43,6 +43,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/init.ts"),
   },
   { words: "job add", summary: "add a job", load: () => import("./commands/job/add.ts") },
+  {
+    words: "job list",
+    summary: "every job: next run, last outcome, failures in a row, what goes on",
+    load: () => import("./commands/job/list.ts"),
+  },
+  { words: "job trigger", summary: "run a job now", load: () => import("./commands/job/trigger.ts") },
   { words: "job enable", summary: "switch a job on", load: () => import("./commands/job/enable.ts") },
   { words: "job disable", summary: "switch a job off", load: () => import("./commands/job/disable.ts") },
   {
