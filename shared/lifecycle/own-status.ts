@@ -1,17 +1,15 @@
 import { isoInstant } from "../clock.ts";
 import { InstarError } from "../errors.ts";
-import { type AgentPaths, exists } from "../paths.ts";
-import { identify } from "../proc.ts";
-import { writeSnapshot } from "../store.ts";
+import type { AgentPaths } from "../paths.ts";
+import { identify, type ProcessIdentity } from "../proc.ts";
 import { release } from "./release.ts";
+import { type KeptSnapshot, keepSnapshot } from "./snapshot.ts";
 import type { DaemonStatus } from "./status.ts";
 
-/** The status file of this process. Changes that come at once are one write; `onError` hears of a failed one. */
-export interface OwnStatus {
+/** The status file of this process. */
+export interface OwnStatus extends Pick<KeptSnapshot, "heal"> {
   current(): DaemonStatus;
   change(fields: Partial<Pick<DaemonStatus, "state" | "concerns">> & { readonly detail?: string | undefined }): void;
-  /** Writes the file again if it is gone. */
-  heal(): Promise<void>;
 }
 
 export async function openOwnStatus(
@@ -19,33 +17,17 @@ export async function openOwnStatus(
   name: string,
   onError: (error: unknown) => void,
 ): Promise<OwnStatus> {
-  const [self, version] = await Promise.all([identify(process.pid), release()]);
-  if (!self) throw new InstarError("UNAVAILABLE", "cannot read this process's own start time");
   let status: DaemonStatus = {
     version: 1,
     name,
-    ...self,
+    ...(await identifySelf()),
     since: isoInstant(Date.now()),
     state: "starting",
-    release: version,
+    release: await release(),
     concerns: {},
   };
-  let writing: Promise<void> | null = null;
-  let isStale = false;
-
-  const write = async (): Promise<void> => {
-    while (isStale) {
-      isStale = false;
-      await writeSnapshot(paths.status(name), status).catch(onError);
-    }
-    writing = null;
-  };
-  const save = (): Promise<void> => {
-    isStale = true;
-    writing ??= write();
-    return writing;
-  };
-  await save();
+  const file = keepSnapshot(paths.status(name), () => status, onError);
+  await file.save();
   return {
     current: () => status,
     change(fields) {
@@ -54,10 +36,15 @@ export async function openOwnStatus(
       if (next.detail === undefined) delete next.detail;
       if (JSON.stringify(next) === JSON.stringify(status)) return;
       status = next;
-      void save();
+      void file.save();
     },
-    async heal() {
-      if (!(await exists(paths.status(name)))) await save();
-    },
+    heal: () => file.heal(),
   };
+}
+
+/** This very process. */
+export async function identifySelf(): Promise<ProcessIdentity> {
+  const self = await identify(process.pid);
+  if (!self) throw new InstarError("UNAVAILABLE", "cannot read this process's own start time");
+  return self;
 }

@@ -1,16 +1,20 @@
 import { stat } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
 import { systemClock } from "../clock.ts";
 import { InstarError, systemCode } from "../errors.ts";
 import { type AgentPaths, ensureRun } from "../paths.ts";
 import { until } from "./until.ts";
-import { readStatus } from "./status.ts";
+import { readLiving } from "./status.ts";
 
 /** For this long a holder that has just come may say nothing of itself. */
 const SILENT_MS = 2_000;
 /** SQLITE_BUSY and SQLITE_NOTADB, https://sqlite.org/rescode.html */
 const BUSY = 5;
 const NOT_A_DATABASE = 26;
+
+/** What every status file tells of its writer. */
+const Holder = z.object({ pid: z.int(), startTime: z.string(), bootId: z.string(), since: z.string() });
 
 /** The right to be the only `name` of an agent. The kernel takes it back at any death of its holder. */
 export interface Place extends AsyncDisposable {
@@ -24,7 +28,7 @@ export async function takePlace(paths: AgentPaths, name: string): Promise<Place>
   const found = await until(
     async () => {
       const place = await lock(paths.lockDb(name));
-      return place ?? (await readStatus(paths, name));
+      return place ?? (await readLiving(paths.status(name), Holder));
     },
     { clock: systemClock, timeoutMs: SILENT_MS },
   );

@@ -3,10 +3,11 @@ import { type Clock, systemClock } from "../clock.ts";
 import { type Config, loadConfig, watchConfig } from "../config.ts";
 import { CATALOGUE, EXIT, InstarError, isInstarError } from "../errors.ts";
 import { createLog, type Log } from "../log.ts";
-import { agentPaths, type AgentPaths, ensureRun, findAgent, makePrivate } from "../paths.ts";
+import { agentPaths, type AgentPaths, findAgent, makePrivate } from "../paths.ts";
 import type { DaemonName } from "../protocol.ts";
+import { keepHealing } from "./healing.ts";
 import { openOwnStatus, type OwnStatus } from "./own-status.ts";
-import { type Place, takePlace } from "./place.ts";
+import { takePlace } from "./place.ts";
 import type { DaemonStatus } from "./status.ts";
 
 /** What a daemon is given for its life. */
@@ -34,8 +35,6 @@ export interface Life {
 
 /** A daemon that is told to end has this long. */
 const DRAIN_MS = 5_000;
-/** How often what others may have removed is looked after: the run folder, the lock, the status file. */
-const HEAL_MS = 5_000;
 
 /**
  * Makes this process the daemon `name` of an agent (`--dir`, else INSTAR_DIR, else this folder or the nearest above): takes
@@ -57,13 +56,13 @@ export async function runDaemon(name: DaemonName, setup: (life: Life) => Promise
     const paths = agentPaths(await agentDir());
     // The folder is looked at before the link in it is made: a wrong owner must not get our sockets.
     for (const warning of await makePrivate(paths)) log.warn(warning);
-    await using place = await takePlace(paths, name);
+    const place = await takePlace(paths, name);
     const status = await openOwnStatus(paths, name, (error) => log.warn({ error }, "cannot write the status file"));
+    await using _held = keepHealing({ paths, name, place, heal: () => status.heal(), log, onLost: end });
     const config = await loadConfig(paths);
     hearSignals(stop, log);
     const life = createLife({ paths, log, status, config, signal: stop.signal });
     await using _config = life.watch();
-    using _healing = keepHealing({ paths, place, name, status, log, onLost: end });
     await setup(life);
   } catch (error) {
     end(error);
@@ -71,7 +70,8 @@ export async function runDaemon(name: DaemonName, setup: (life: Life) => Promise
   return process.exit(EXIT.ok);
 }
 
-async function agentDir(): Promise<string> {
+/** The agent that this program was started for: `--dir`, else INSTAR_DIR, else the nearest above. NO_AGENT, REQUEST_INVALID. */
+export async function agentDir(): Promise<string> {
   const given = givenDir() ?? process.env["INSTAR_DIR"];
   const dir = await findAgent(given ?? process.cwd());
   if (dir === null) {
@@ -155,37 +155,3 @@ function createLife(parts: LifeParts): Life & { watch(): AsyncDisposable } {
       }),
   };
 }
-
-interface Healing {
-  readonly paths: AgentPaths;
-  readonly place: Place;
-  readonly name: string;
-  readonly status: OwnStatus;
-  readonly log: Log;
-  readonly onLost: (error: InstarError) => void;
-}
-
-/** Cleaners of temporary folders remove what is in use. What then cannot be had again ends the daemon. */
-function keepHealing({ paths, place, name, status, log, onLost }: Healing): Disposable {
-  let held = place;
-  const heal = async (): Promise<void> => {
-    await ensureRun(paths);
-    if (!(await held.holds())) {
-      await held[Symbol.asyncDispose]();
-      held = await takePlace(paths, name);
-      log.warn("the lock of this daemon's place was removed; taken again");
-    }
-    await status.heal();
-  };
-  const timer = setInterval(() => {
-    heal().catch((error: unknown) => {
-      if (isInstarError(error) && FINAL.has(CATALOGUE[error.code].exit)) onLost(error);
-      else log.warn({ error }, "cannot look after the run folder");
-    });
-  }, HEAL_MS);
-  timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
-}
-
-/** Another holds the place now, or the folder is no agent any more. */
-const FINAL: ReadonlySet<number> = new Set([EXIT.taken, EXIT.config]);

@@ -1,0 +1,112 @@
+import { systemClock } from "../clock.ts";
+import { InstarError } from "../errors.ts";
+import { NODE_FLAGS, readStatus, until } from "../lifecycle.ts";
+import { type AgentPaths, ensureRun } from "../paths.ts";
+import { DaemonName } from "../protocol.ts";
+import { endProcess, signalProcess } from "./keeper.ts";
+import { lastError, logPath } from "./logs.ts";
+import { mainOf, spawnLogged } from "./programs.ts";
+import { countRuns } from "./runs.ts";
+import { readSupervisorStatus, SUPERVISOR, type SupervisorStatus } from "./status.ts";
+
+/** Longer than a daemon's drain, its killing, and the end of all runs. */
+const STOP_MS = 25_000;
+const START_MS = 30_000;
+
+export interface Stopped {
+  /** What was ended, the supervisor among it. */
+  readonly ended: readonly string[];
+  readonly runsKept: number;
+}
+
+/** The supervisor that needs nothing of the machine: a process of our own, in the background. */
+export interface OwnSupervisor {
+  /** Returns when every daemon is up or has failed. `isNew` false: one ran already. */
+  start(): Promise<{ readonly isNew: boolean; readonly status: SupervisorStatus }>;
+  /** Ends supervisor and daemons, by whomever they were started; runs are kept. */
+  stop(): Promise<Stopped>;
+  /** Restarts every daemon; the runs do not notice. */
+  restart(): Promise<SupervisorStatus>;
+}
+
+export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
+  const start: OwnSupervisor["start"] = async () => {
+    const running = await readSupervisorStatus(paths);
+    if (running) return { isNew: false, status: running };
+    await ensureRun(paths);
+    const args = [...NODE_FLAGS, mainOf(SUPERVISOR), "--dir", paths.dir];
+    const child = await spawnLogged(paths, SUPERVISOR, process.execPath, args, {});
+    let hasExited = false;
+    child.on("exit", () => (hasExited = true));
+    child.unref();
+    const status = await waitFor(async () => hasExited || (await settled(paths)));
+    if (status !== null && status !== true) return { isNew: true, status };
+    const said = await lastError(logPath(paths, SUPERVISOR), child.pid ?? 0);
+    const hint = "instar logs supervisor";
+    if (status) throw new InstarError("UNAVAILABLE", `the supervisor left: ${said ?? "without a word"}`, { hint });
+    throw new InstarError("TIMEOUT", `the suite is not up after ${START_MS / 1000} s`, {
+      hint: "instar status; instar logs",
+    });
+  };
+  const stop = async (): Promise<Stopped> => {
+    const ended: string[] = [];
+    const supervisor = await readSupervisorStatus(paths);
+    if (supervisor) {
+      await endProcess(supervisor, { clock: systemClock, graceMs: STOP_MS });
+      ended.push(...Object.keys(supervisor.programs).filter((name) => name !== "tmux"), SUPERVISOR);
+    }
+    // Those that a killed supervisor left, or a person started.
+    const left = await Promise.all(DaemonName.options.map((name) => readStatus(paths, name)));
+    const orphans = left.filter((status) => status !== null);
+    await Promise.all(orphans.map((status) => endProcess(status, { clock: systemClock, graceMs: STOP_MS })));
+    ended.push(...orphans.map(({ name }) => name).filter((name) => !ended.includes(name)));
+    return { ended, runsKept: await countRuns(paths) };
+  };
+  const restart = async (): Promise<SupervisorStatus> => {
+    const running = await readSupervisorStatus(paths);
+    if (running?.mode !== "foreground") {
+      await stop();
+      return (await start()).status;
+    }
+    const names = DaemonName.options.filter((name) => name in running.programs);
+    await Promise.all(names.map((name) => restartDaemon(paths, name)));
+    return (await settled(paths)) ?? running;
+  };
+  return { start, stop, restart };
+}
+
+/** Restarts one daemon under the supervisor that there is; returns when the new one is up. UNAVAILABLE, TIMEOUT. */
+export async function restartDaemon(paths: AgentPaths, name: DaemonName): Promise<void> {
+  const supervisor = await readSupervisorStatus(paths);
+  if (!supervisor) throw new InstarError("UNAVAILABLE", "no supervisor runs", { hint: "instar server start" });
+  const old = await readStatus(paths, name);
+  if (old) signalProcess(old.pid, "SIGTERM");
+  else signalProcess(supervisor.pid, "SIGUSR2");
+  const isBack = await waitFor(async () => {
+    const status = await readStatus(paths, name);
+    return status && status.pid !== old?.pid && status.state === "up";
+  });
+  if (isBack) return;
+  const detail = (await readSupervisorStatus(paths))?.programs[name]?.detail;
+  throw new InstarError("TIMEOUT", `${name} is not up again after ${START_MS / 1000} s${detail ? `: ${detail}` : ""}`, {
+    hint: `instar logs ${name}`,
+  });
+}
+
+/** The supervisor's status once each of its daemons is up or has failed; null before. */
+async function settled(paths: AgentPaths): Promise<SupervisorStatus | null> {
+  const status = await readSupervisorStatus(paths);
+  if (!status) return null;
+  const programs = Object.entries(status.programs).filter(([name]) => name !== "tmux");
+  const areSettled = await Promise.all(
+    programs.map(async ([name, { state }]) => {
+      if (state === "failed" || state === "resting") return true;
+      return (await readStatus(paths, name))?.state === "up";
+    }),
+  );
+  return programs.length > 0 && areSettled.every(Boolean) ? status : null;
+}
+
+async function waitFor<T>(ask: () => Promise<T | false | null>): Promise<T | null> {
+  return until(async () => (await ask()) || null, { clock: systemClock, timeoutMs: START_MS });
+}
