@@ -153,29 +153,26 @@ function found(issue: z.core.$ZodRawIssue | z.core.$ZodIssue): string {
 
 /** The keys that an object schema knows at `path`. */
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  const alternatives = path.reduce<z.core.$ZodType[]>(
-    (schemas, part) => schemas.flatMap((one) => stepInto(one, part)),
-    [schema],
+  const places = path.reduce<Structure[]>(
+    (structures, part) => structures.flatMap((one) => stepInto(one, part)),
+    structuresOf(schema),
   );
-  return [...new Set(alternatives.flatMap((one) => objectsIn(one)).flatMap((object) => Object.keys(object)))];
+  return [...new Set(places.flatMap((def) => (def.type === "object" ? Object.keys(def.shape) : [])))];
 }
 
-function stepInto(schema: z.core.$ZodType, part: PropertyKey): z.core.$ZodType[] {
-  const def = (schema as z.core.$ZodTypes)._zod.def;
-  if (def.type === "array") return [def.element];
-  if (def.type === "record") return [def.valueType];
-  return objectsIn(schema).flatMap((shape) => {
-    const next = shape[String(part)];
-    return next ? [next] : [];
-  });
+type Structure = z.core.$ZodTypes["_zod"]["def"];
+
+function stepInto(def: Structure, part: PropertyKey): Structure[] {
+  if (def.type === "array") return structuresOf(def.element);
+  if (def.type === "record") return structuresOf(def.valueType);
+  const next = def.type === "object" ? def.shape[String(part)] : undefined;
+  return next ? structuresOf(next) : [];
 }
 
-/** The shapes of the objects that a schema stands for, through defaults, unions and what else wraps them. */
-function objectsIn(schema: z.core.$ZodType): Readonly<Record<string, z.core.$ZodType>>[] {
-  const def = (schema as z.core.$ZodTypes)._zod.def;
-  if (def.type === "object") return [def.shape];
-  if (def.type === "union") return def.options.flatMap((option) => objectsIn(option));
-  if (def.type === "pipe") return [...objectsIn(def.in), ...objectsIn(def.out)];
-  if ("innerType" in def) return objectsIn(def.innerType);
-  return [];
+/** What a schema stands for, without the defaults, unions and what else wraps it. */
+function structuresOf(schema: z.core.$ZodType): Structure[] {
+  const { def } = (schema as z.core.$ZodTypes)._zod;
+  if (def.type === "union") return def.options.flatMap(structuresOf);
+  if (def.type === "pipe") return [...structuresOf(def.in), ...structuresOf(def.out)];
+  return "innerType" in def ? structuresOf(def.innerType) : [def];
 }
