@@ -136,7 +136,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
         .toSorted((a, b) => a.order - b.order)
         .map(queuedSlot),
     trouble() {
-      const [first] = live.all().filter(({ trouble }) => trouble !== null);
+      const first = live.all().find(({ trouble }) => trouble !== null);
       return first ? `${first.run.slug}: ${first.trouble}` : null;
     },
     async [Symbol.asyncDispose]() {

@@ -16,8 +16,9 @@ import { sweep } from "./retention.ts";
 import { createRounds } from "./rounds.ts";
 import { settingsOf } from "./settings.ts";
 import { createSlotRun } from "./slot-run.ts";
-import { createTimetable, type Look } from "./timetable.ts";
+import { createTimetable } from "./timetable.ts";
 import { createTmux } from "./tmux.ts";
+import { openTriggers } from "./triggers.ts";
 import { createViewWriter } from "./view.ts";
 
 export interface SchedulerDeps {
@@ -46,6 +47,7 @@ export async function keepScheduling({ life, bus, events }: SchedulerDeps): Prom
     log,
     onRecord(slug, record, before, after) {
       narrator.hear({ slug, record, before, after });
+      triggers.hearRecord(slug, record);
       publishRecord(bus, slug, record);
     },
   });
@@ -87,7 +89,7 @@ export async function keepScheduling({ life, bus, events }: SchedulerDeps): Prom
   await using conductor = createConductor({
     clock,
     ledgers,
-    book: book.current,
+    book: () => book.current(),
     house: createHouse({
       clock,
       settings,
@@ -104,19 +106,34 @@ export async function keepScheduling({ life, bus, events }: SchedulerDeps): Prom
     }),
     onStep: () => rounds.look(),
   });
+  using triggers = openTriggers({
+    paths,
+    clock,
+    log,
+    ledgers,
+    book: () => book.current(),
+    timezone: () => settings().timezone,
+    queue: () => conductor.queue(),
+    look: () => rounds.look(),
+  });
   const view = createViewWriter({
     paths,
     clock,
     onError: (error) => log.warn({ error }, "cannot write the view of the queue"),
   });
   const rounds = createRounds(clock, async () => {
+    const wishFault = await triggers.takeUp().then(() => null, passingFault);
+    life.setConcern("triggers", wishFault);
     const look = book.current() ? await timetable.look() : null;
-    life.setConcern("journal", look && faultOfLook(look));
+    const [failed] = look?.failed ?? [];
+    life.setConcern("journal", failed ? `${failed.slug}: ${passingFault(failed.error)}` : null);
     const conductorMs = await conductor.look();
+    triggers.hearNews();
     life.setConcern("runs", conductor.trouble());
     life.setDetail(settings().isPaused ? "paused: scheduler.enabled is false in config.json" : null);
     view.offer({ settings: settings(), book: book.current(), queue: conductor.queue() });
-    return Math.min(conductorMs, look?.failed.length ? AGAIN_MS : Infinity, (look?.wakeAt ?? Infinity) - clock.now());
+    const againMs = failed || wishFault !== null ? AGAIN_MS : Infinity;
+    return Math.min(conductorMs, againMs, (look?.wakeAt ?? Infinity) - clock.now());
   });
 
   await narrator.catchUp(ledgers.slugs());
@@ -131,6 +148,7 @@ export async function keepScheduling({ life, bus, events }: SchedulerDeps): Prom
     const { jobs, invalid } = await book.read();
     return { jobs: jobs.size, invalid: [...invalid] };
   });
+  using _trigger = bus.answer("job.trigger", (wish) => triggers.answer(wish));
   life.ready();
   await Promise.all([rounds.keep(life.signal), keepSweeping(life, ledgers)]);
 }
@@ -139,11 +157,10 @@ const AGAIN_MS = 1000;
 const FIRST_SWEEP_MS = 60_000;
 const SWEEP_MS = 6 * 3_600_000;
 
-/** A fault that passes, for people; throws any other. */
-function faultOfLook({ failed: [first] }: Look): string | null {
-  if (!first) return null;
-  if (!isInstarError(first.error)) throw first.error;
-  return `${first.slug}: ${describeError(first.error)}`;
+/** What passes, for people; throws whatever else it is. */
+function passingFault(error: unknown): string {
+  if (!isInstarError(error)) throw error;
+  return describeError(error);
 }
 
 async function keepSweeping({ paths, clock, log, signal }: Life, ledgers: Ledgers): Promise<void> {
