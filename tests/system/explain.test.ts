@@ -96,7 +96,7 @@ const SOUND: Story = {
 };
 
 const lines = (values: readonly unknown[]): string => values.map((value) => `${JSON.stringify(value)}\n`).join("");
-const event = (id: string): object => ({ id, type: "job_event", at: at(7), level: "info", message: "told" });
+const event = (id: string): object => ({ id, type: "job_completed", at: at(7), level: "info", message: "told" });
 
 async function problemsOf({ records, ran, told }: Story, options?: ExplainOptions): Promise<readonly string[]> {
   await using dir = await tempDir();
