@@ -1,3 +1,4 @@
+import { fstatSync, ftruncateSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../../shared/errors.ts";
@@ -8,10 +9,13 @@ const KEPT_BYTES = 256 * 1024;
 const KEPT_RESULT_BYTES = 8 * 1024 * 1024;
 /** Cut when it is longer than this many times what is kept: a chatty run is not cut at every look. */
 const SLACK = 4;
+/** Whoever writes faster than it can be copied loses of it. */
+const MAX_ROUNDS = 16;
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * Bounds what a run has said, while it says it: the head and the tail stay, and between them stands how much is gone. The
- * work appends (O_APPEND), so it goes on after the tail. A few bytes said at the moment of a cut are gone uncounted.
+ * work appends (O_APPEND), so it goes on after the tail. Of a flood, what comes at the moment of a cut may be gone uncounted.
  */
 export async function limitOutput(folder: string): Promise<void> {
   await limitFile(join(folder, "output"), KEPT_BYTES);
@@ -31,7 +35,23 @@ export async function limitFile(path: string, keptBytes: number): Promise<void> 
   // The mark and the tail first, over what is to go: a kill in between leaves too much, never too little said.
   const middle = Buffer.concat([Buffer.from(mark(cut)), tail]);
   await writeAt(file, middle, keptBytes);
-  await file.truncate(keptBytes + middle.length);
+  await dropRest(file, size, keptBytes + middle.length);
+}
+
+/** What came meanwhile, from `readBytes` on, follows at `end`; the rest of the file goes. */
+async function dropRest(file: FileHandle, readBytes: number, end: number): Promise<void> {
+  for (let round = 0; ; round++) {
+    const { size } = fstatSync(file.fd);
+    if (size === readBytes || round === MAX_ROUNDS) {
+      // Straight after the look, so that next to nothing comes in between.
+      ftruncateSync(file.fd, end);
+      return;
+    }
+    const more = await readAt(file, readBytes, Math.min(size - readBytes, CHUNK_BYTES));
+    await writeAt(file, more, end);
+    readBytes += more.length;
+    end += more.length;
+  }
 }
 
 /** As wide for every number, so that the next cut finds and replaces it. */

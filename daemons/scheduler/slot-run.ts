@@ -144,7 +144,7 @@ function isPassing(error: InstarError): boolean {
 }
 
 function whyNot(error: InstarError): string {
-  return error.hint === undefined ? describeError(error) : `${describeError(error)}; ${error.hint}`;
+  return error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
 }
 
 function stateOf({ begun }: RunWitness, more: { wakeAt: number; trouble?: string }): WorkState {

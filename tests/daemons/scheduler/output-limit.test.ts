@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -53,4 +55,23 @@ test("a flood is cut to about half a MiB, a result is left ten times that", asyn
   await limitOutput(dir.path);
   expect((await stat(join(dir.path, "output"))).size).toBeLessThan(600 * 1024);
   expect((await stat(join(dir.path, "result.json"))).size).toBe(flood.length);
+});
+
+test("what is said while it is cut stays in order, and the last word is kept", async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, "output");
+  const lines = 200_000;
+  const script = `const fs = require("fs"); const fd = fs.openSync(process.argv[1], "a");
+    for (let i = 0; i < ${lines}; i++) { fs.writeSync(fd, i + "\\n"); }`;
+  const writer = spawn(process.execPath, ["-e", script, path]);
+  const ended = once(writer, "exit");
+  while (writer.exitCode === null) await limitFile(path, 4096);
+  await ended;
+  await limitFile(path, 4096);
+  const [head = "", tail = ""] = (await readFile(path, "utf8")).split(/\n\[instar: +\d+ bytes were cut here\]\n/);
+  expect(head).toHaveLength(4096);
+  const last = tail.trimEnd().split("\n").slice(1).map(Number);
+  expect(last.at(-1)).toBe(lines - 1);
+  expect(last.length).toBeGreaterThan(400);
+  expect(last).toEqual(last.toSorted((a, b) => a - b));
 });
