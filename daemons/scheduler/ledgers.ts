@@ -78,11 +78,19 @@ export async function openLedgers(deps: LedgersDeps): Promise<Ledgers> {
       ledgers.set(slug, after);
       deps.onRecord?.(slug, record, before, after);
     }
+    if (of(slug).sinceCheckpoint >= CHECKPOINT_EVERY) await mark(slug, journal);
+  };
+  /** Nothing hangs on a checkpoint: when it cannot be written, the next append tries again. */
+  const mark = async (slug: string, journal: Journal<SlotRecord>): Promise<void> => {
     const ledger = of(slug);
-    if (ledger.sinceCheckpoint < CHECKPOINT_EVERY || ledger.open.size > MAX_CHECKPOINT_SLOTS) return;
+    if (ledger.open.size > MAX_CHECKPOINT_SLOTS) return;
     const checkpoint = checkpointOf(ledger, deps.clock.now());
-    await journal.append(checkpoint, { sync: false });
-    ledgers.set(slug, applyRecord(ledger, checkpoint));
+    try {
+      await journal.append(checkpoint, { sync: false });
+      ledgers.set(slug, applyRecord(ledger, checkpoint));
+    } catch (error) {
+      log.warn({ error }, `could not write a checkpoint into the slot journal of ${slug}`);
+    }
   };
 
   return {
@@ -91,7 +99,12 @@ export async function openLedgers(deps: LedgersDeps): Promise<Ledgers> {
     append(slug, records) {
       if (records.length === 0) return Promise.resolve();
       const done = (tails.get(slug) ?? Promise.resolve()).then(() => write(slug, records));
-      const tail = done.catch(() => undefined).then(() => void (tails.get(slug) === tail && tails.delete(slug)));
+      const tail = done
+        .catch(() => undefined)
+        .then(() => {
+          if (tails.get(slug) === tail) tails.delete(slug);
+          return journals.trim();
+        });
       tails.set(slug, tail);
       return done;
     },
@@ -108,6 +121,8 @@ export async function openLedgers(deps: LedgersDeps): Promise<Ledgers> {
 interface Journals extends AsyncDisposable {
   /** The journal that a record written now goes to; `isNew`: it is the first in its file. */
   of(slug: string): Promise<{ journal: Journal<SlotRecord>; isNew: boolean }>;
+  /** Closes those that were not used for longest, when they are too many. */
+  trim(): Promise<void>;
 }
 
 function openJournals({ paths, clock }: LedgersDeps, isInUse: (slug: string) => boolean): Journals {
@@ -133,11 +148,11 @@ function openJournals({ paths, clock }: LedgersDeps, isInUse: (slug: string) => 
       const name = last !== undefined && last > month ? last : month;
       const journal = await openJournal(join(slotFolder(paths, slug), name), SlotRecord);
       open.set(slug, { name, journal });
-      if (open.size > MAX_OPEN_JOURNALS) {
-        const oldest = [...open.keys()].find((other) => !isInUse(other));
-        if (oldest !== undefined) await close(oldest);
-      }
       return { journal, isNew: last !== name };
+    },
+    async trim() {
+      const idle = [...open.keys()].filter((slug) => !isInUse(slug));
+      for (const slug of idle.slice(0, Math.max(0, open.size - MAX_OPEN_JOURNALS))) await close(slug);
     },
     async [Symbol.asyncDispose]() {
       for (const slug of open.keys()) await close(slug);
