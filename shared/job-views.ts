@@ -1,2 +1,2 @@
 export { QueuedSlot, readSchedulerView, SchedulerView, schedulerViewPath } from "./job-views/queue.ts";
-export { JobView, readJobViews } from "./job-views/view.ts";
+export { type JobView, JobViews, readJobViews } from "./job-views/view.ts";

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { isoInstant } from "../clock.ts";
-import { loadConfig } from "../config.ts";
+import { type Config, loadConfig } from "../config.ts";
+import { readStatus } from "../lifecycle.ts";
 import { type InvalidJob, type Job, loadJobs, PRIORITIES } from "../jobs.ts";
 import type { AgentPaths } from "../paths.ts";
 import { Instant, Outcome } from "../protocol.ts";
 import { jitterMs, parseSchedule, type Schedule } from "../schedule.ts";
-import { type Ledger, loadLedger, Standing } from "../slots.ts";
+import { type Ledger, loadLedger, type OpenSlot, Standing } from "../slots.ts";
+import { QueuedSlot, readSchedulerView, type SchedulerView } from "./queue.ts";
 
 /** A job as people and other programs see it: what jobs.json says, and what became of it so far. */
 export const JobView = z.object({
@@ -25,24 +27,29 @@ export const JobView = z.object({
   lastOutcome: Outcome.nullable(),
   consecutiveFailures: z.int().nonnegative(),
   tags: z.array(z.string()),
+  queue: z.array(QueuedSlot).describe("its slots without a last word, in the order of their claims"),
 });
 export type JobView = z.output<typeof JobView>;
+export const JobViews = z.array(JobView);
 
 /** So many journals are read at once. */
 const READERS = 16;
 
 /**
- * Every entry of jobs.json in its order, from the files alone: true with every daemon down.
+ * Every entry of jobs.json in its order, from the files alone: true with every daemon down. A program that goes by a
+ * config of its own gives it.
  * CONFIG_INVALID, CONFIG_MISSING.
  */
 export async function readJobViews(paths: AgentPaths, { nowMs }: { readonly nowMs: number }): Promise<JobView[]> {
-  const [config, { jobs, invalid }] = await Promise.all([loadConfig(paths), loadJobs(paths)]);
+  const [config, { jobs, invalid }, now] = await Promise.all([loadConfig(paths), loadJobs(paths), readNow(paths)]);
   const views: JobView[] = invalid.map(viewOfInvalid);
   const queue = jobs.values();
   const readOn = async (): Promise<void> => {
     for (const job of queue) {
       const { ledger } = await loadLedger(paths, job.slug);
-      views.push(viewOf(job, parseSchedule(job.schedule, job.timezone ?? config.scheduler.timezone), ledger, nowMs));
+      const schedule = parseSchedule(job.schedule, job.timezone ?? config.scheduler.timezone);
+      const queue = [...ledger.open.values()].map((open) => queuedSlot(job.slug, open, now));
+      views.push({ ...viewOf(job, schedule, ledger, nowMs), queue });
     }
   };
   await Promise.all(Array.from({ length: READERS }, readOn));
@@ -55,8 +62,23 @@ function placeOf(order: ReadonlyMap<string, number>, { slug, standing }: JobView
   return standing === "invalid" ? order.size : (order.get(slug ?? "") ?? order.size);
 }
 
+/** What the scheduler says of open slots; null while it is down. */
+async function readNow(paths: AgentPaths): Promise<SchedulerView | null> {
+  const [view, status] = await Promise.all([readSchedulerView(paths), readStatus(paths, "scheduler")]);
+  return view?.pid === status?.pid ? view : null;
+}
+
+/** That a slot is open is told by its journal; how far it is, by the scheduler. */
+function queuedSlot(slug: string, open: OpenSlot, now: SchedulerView | null): QueuedSlot {
+  const { slot, attempt, retryAt, claimedAt } = open;
+  const told = now?.queue.find((other) => other.slug === slug && other.slot === slot && other.attempt === attempt);
+  if (told) return told;
+  const state = retryAt === undefined ? "waiting" : "retrying";
+  return { slug, slot, attempt, state, since: retryAt ?? claimedAt };
+}
+
 /** What became of a job, beside what jobs.json says of it. Pure. */
-export function viewOf(job: Job, schedule: Schedule, ledger: Ledger, nowMs: number): JobView {
+function viewOf(job: Job, schedule: Schedule, ledger: Ledger, nowMs: number): Omit<JobView, "queue"> {
   const next = job.enabled ? nextStartMs(job, schedule, ledger, nowMs) : null;
   return {
     slug: job.slug,
@@ -116,5 +138,6 @@ function viewOfInvalid({ slug, reason }: InvalidJob): JobView {
     lastOutcome: null,
     consecutiveFailures: 0,
     tags: [],
+    queue: [],
   };
 }
