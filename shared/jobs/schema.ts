@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TimeZone } from "../config.ts";
+import { isTimeZone, TimeZone } from "../config.ts";
 import { isInstarError } from "../errors.ts";
 import { Slug } from "../protocol.ts";
 import { parseSchedule } from "../schedule.ts";
@@ -62,7 +62,7 @@ const fields = z.strictObject({
 /** One entry of jobs.json, with every default filled. */
 export const Job = fields
   .superRefine(({ schedule, timezone }, context) => {
-    const fault = scheduleFault(schedule, timezone ?? "UTC");
+    const fault = scheduleFault(schedule, timezone !== undefined && isTimeZone(timezone) ? timezone : "UTC");
     if (fault !== null) context.addIssue({ code: "custom", path: ["schedule"], message: fault, input: undefined });
   })
   .transform(({ execute, ...job }) => ({
