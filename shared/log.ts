@@ -36,7 +36,7 @@ export function createLog(options: {
     },
     { write: (line: string) => write(secrets.hide(line)) },
   );
-  return wrap(logger, secrets.add);
+  return wrap(logger, (value) => secrets.add(value));
 }
 
 function wrap(logger: pino.Logger, hideSecret: (value: string) => void): Log {

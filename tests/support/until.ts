@@ -14,7 +14,8 @@ export async function until<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain for ${fact}`, { cause });
+    if (performance.now() > deadlineMs)
+      throw new Error(`waited ${timeoutMs} ms in vain for ${String(fact)}`, { cause });
     await delay(everyMs);
   }
 }

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+/**
+ * instar-gateway: the HTTP face of an agent.
+ *
+ * Reads      config.json, jobs.json, state/scheduler, the event files, the status files of the suite
+ * Writes     jobs.json (enabled), spool/triggers
+ * Publishes  nothing
+ * Answers    HTTP, on host and port of config.json
+ */
+import { openBus } from "../../shared/bus.ts";
+import { runDaemon } from "../../shared/lifecycle.ts";
+import { serveHttp } from "./serve.ts";
+import { followSuite } from "./suite.ts";
+
+await runDaemon("gateway", async (life) => {
+  await using bus = await openBus(life.paths, "gateway", life);
+  await using suite = await followSuite(life);
+  await serveHttp({ life, bus, suite });
+});

@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { EVENT_TYPES, EventRecord, EventType, readEvents } from "../../../shared/events.ts";
+import { Slug } from "../../../shared/protocol.ts";
+import { route, wholeNumber } from "../route.ts";
+
+const HOUR_MS = 3_600_000;
+
+export const eventsRoute = route({
+  method: "GET",
+  path: "/events",
+  summary: "What happened, newest first",
+  query: z.strictObject({
+    limit: wholeNumber(1, 1000, 50).describe("at most so many"),
+    since: wholeNumber(1, 720, 24).describe("hours to look back"),
+    type: z
+      .union([EventType, z.array(EventType)], { error: `must be one of ${EVENT_TYPES.join(", ")}` })
+      .optional()
+      .describe("only these; may be given several times"),
+    slug: Slug.optional().describe("only of this job"),
+  }),
+  answer: z.array(EventRecord),
+  handle: ({ query: { limit, since, type, slug } }, { paths, clock }) =>
+    readEvents(paths, {
+      limit,
+      sinceMs: clock.now() - since * HOUR_MS,
+      types: typeof type === "string" ? [type] : type,
+      slug,
+    }),
+});

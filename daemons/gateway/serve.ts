@@ -1,0 +1,128 @@
+import type { FastifyInstance } from "fastify";
+import { urlOf } from "../../shared/agent-status.ts";
+import type { Bus } from "../../shared/bus.ts";
+import { pause } from "../../shared/clock.ts";
+import { type Config, resolveSecret } from "../../shared/config.ts";
+import { describeError, InstarError, systemCode } from "../../shared/errors.ts";
+import type { Life } from "../../shared/lifecycle.ts";
+import { createFace } from "./server.ts";
+import type { Suite } from "./suite.ts";
+
+export interface ServeDeps {
+  readonly life: Pick<
+    Life,
+    "paths" | "clock" | "log" | "config" | "onConfig" | "release" | "ready" | "setConcern" | "signal"
+  >;
+  readonly bus: Pick<Bus, "request">;
+  readonly suite: Suite;
+}
+
+/** How often a port that another program holds is tried again. */
+const RETRY_MS = 2000;
+
+/** Serves until the daemon is told to end; listens anew when config.json says another place or limit. */
+export async function serveHttp({ life, bus, suite }: ServeDeps): Promise<void> {
+  const startedMs = life.clock.monotonicMs();
+  await using token = await followToken(life);
+  let isReady = false;
+  while (!life.signal.aborted) {
+    const listen = listenOf(life.config());
+    const { paths, clock, log, config, release } = life;
+    const { current } = token;
+    await using face = createFace({
+      paths,
+      clock,
+      log,
+      config,
+      release,
+      startedMs,
+      suite,
+      bus,
+      listen,
+      token: current,
+    });
+    if (await isListening(face, life)) {
+      log.info({ url: urlOf(listen) }, "listening");
+      if (!isReady) life.ready();
+      isReady = true;
+      await otherListen(life, listen);
+    }
+  }
+}
+
+type Listen = Pick<Config, "host" | "port" | "requestTimeoutMs">;
+
+function listenOf({ host, port, requestTimeoutMs }: Config): Listen {
+  return { host, port, requestTimeoutMs };
+}
+
+/** Resolves when config.json wants another place, or the daemon is to end. */
+function otherListen({ config, onConfig, signal }: ServeDeps["life"], listen: Listen): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (changed: Config): void => {
+      if (!signal.aborted && JSON.stringify(listenOf(changed)) === JSON.stringify(listen)) return;
+      following[Symbol.dispose]();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const end = (): void => look(config());
+    const following = onConfig(look);
+    signal.addEventListener("abort", end);
+    look(config());
+  });
+}
+
+/** False after a pause when the place cannot be had: it may be free again, or config.json name another. */
+async function isListening(face: FastifyInstance, life: ServeDeps["life"]): Promise<boolean> {
+  const { host, port } = life.config();
+  try {
+    await face.listen({ host, port });
+    life.setConcern("port", null);
+    return true;
+  } catch (error) {
+    if (!systemCode(error)) throw error;
+    const why = systemCode(error) === "EADDRINUSE" ? "another program has that port" : describeError(error);
+    const told = `cannot listen on ${host} port ${port}: ${why}`;
+    life.setConcern("port", told);
+    life.log.error({ hint: "choose another: instar config set port <number>" }, told);
+    await pause(life.clock, RETRY_MS, life.signal);
+    return false;
+  }
+}
+
+/** The token of config.json. One that cannot be read later leaves the last one in force, and is said. */
+async function followToken({
+  paths,
+  log,
+  config,
+  onConfig,
+  setConcern,
+}: ServeDeps["life"]): Promise<AsyncDisposable & { readonly current: () => string }> {
+  const read = async (from: Config): Promise<string> => {
+    const token = await resolveSecret(paths, from.auth.token);
+    log.hideSecret(token);
+    return token;
+  };
+  let token = await read(config());
+  let reading: Promise<void> = Promise.resolve();
+  const readAgain = async (from: Config): Promise<void> => {
+    try {
+      token = await read(from);
+      setConcern("token", null);
+    } catch (error) {
+      if (!(error instanceof InstarError)) throw error;
+      setConcern("token", error.message);
+      log.error({ error }, "the token of config.json cannot be read; the last one stays in force");
+    }
+  };
+  const following = onConfig((changed) => {
+    reading = reading.then(() => readAgain(changed));
+  });
+  return {
+    current: () => token,
+    async [Symbol.asyncDispose]() {
+      following[Symbol.dispose]();
+      await reading;
+    },
+  };
+}
