@@ -60,6 +60,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { words: "slots", summary: "a job's slots: to come, open, past", load: () => import("./commands/slots.ts") },
   { words: "why", summary: "the whole account of one run or slot", load: () => import("./commands/why.ts") },
   { words: "events", summary: "what happened", load: () => import("./commands/events.ts") },
+  { words: "logs", summary: "what the daemons wrote", load: () => import("./commands/logs.ts") },
   {
     words: "config get",
     summary: "show a setting, or all of them",

@@ -13,8 +13,6 @@ export const EVENT_TYPES = [
   "job_recovered",
   "job_invalid",
   "daemon_started",
-  "config_changed",
-  "config_broken",
 ] as const;
 
 export const EventType = z.enum(EVENT_TYPES);
