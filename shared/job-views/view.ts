@@ -36,12 +36,18 @@ export const JobViews = z.array(JobView);
 const READERS = 16;
 
 /**
- * Every entry of jobs.json in its order, from the files alone: true with every daemon down. A program that goes by a
- * config of its own gives it.
- * CONFIG_INVALID, CONFIG_MISSING.
+ * Every entry of jobs.json in its order, from the files alone: true with every daemon down. Who goes by a config
+ * of its own gives it. CONFIG_INVALID, CONFIG_MISSING.
  */
-export async function readJobViews(paths: AgentPaths, { nowMs }: { readonly nowMs: number }): Promise<JobView[]> {
-  const [config, { jobs, invalid }, now] = await Promise.all([loadConfig(paths), loadJobs(paths), readNow(paths)]);
+export async function readJobViews(
+  paths: AgentPaths,
+  { nowMs, config: given }: { readonly nowMs: number; readonly config?: Config },
+): Promise<JobView[]> {
+  const [config, { jobs, invalid }, now] = await Promise.all([
+    given ?? loadConfig(paths),
+    loadJobs(paths),
+    readNow(paths),
+  ]);
   const views: JobView[] = invalid.map(viewOfInvalid);
   const queue = jobs.values();
   const readOn = async (): Promise<void> => {
