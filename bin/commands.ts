@@ -76,5 +76,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "say everything that is wrong with config.json",
     load: () => import("./commands/config/check.ts"),
   },
+  {
+    words: "doctor",
+    summary: "examine this machine and the agent; --fix mends what can be mended",
+    load: () => import("./commands/doctor.ts"),
+  },
   { words: "completion", summary: "a completion script for a shell", load: () => import("./commands/completion.ts") },
 ];
