@@ -4,23 +4,24 @@ import { InstarError } from "../errors.ts";
 
 /** The word that `word` was probably meant to be; undefined when none is near. */
 export function closest(word: string, words: readonly string[]): string | undefined {
-  if (words.length === 0) return undefined;
   const plain = word.toLowerCase();
-  const found =
-    words[
-      words
-        .map((one) => one.toLowerCase())
-        .indexOf(
-          nearest(
-            plain,
-            words.map((one) => one.toLowerCase()),
-          ),
-        )
-    ];
-  if (found === undefined) return undefined;
-  const isBeginning = plain.length >= 3 && found.toLowerCase().startsWith(plain);
-  const reach = Math.max(1, Math.floor(Math.max(plain.length, found.length) / 3));
-  return isBeginning || distance(plain, found.toLowerCase()) <= reach ? found : undefined;
+  const known = words.map((one) => one.toLowerCase());
+  if (plain === "" || known.length === 0) return undefined;
+  const found = nearest(plain, known);
+  const reach = Math.floor(Math.max(plain.length, found.length) / 3);
+  return distance(plain, found) <= reach || isPart(plain, found) || isShuffled(plain, found)
+    ? words[known.indexOf(found)]
+    : undefined;
+}
+
+function isPart(word: string, other: string): boolean {
+  const [short, long] = word.length < other.length ? [word, other] : [other, word];
+  return short.length >= 3 && long.startsWith(short);
+}
+
+/** Two letters that changed places count as two changes, and are the commonest slip. */
+function isShuffled(word: string, other: string): boolean {
+  return word.length >= 3 && [...word].sort().join("") === [...other].sort().join("");
 }
 
 /**

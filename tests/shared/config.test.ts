@@ -220,6 +220,9 @@ test.each([
   ["statsu", "status"],
   ["STATUS", "status"],
   ["histo", "history"],
+  ["adds", "add"],
+  ["dad", "add"],
+  ["a", undefined],
   ["xyz", undefined],
   ["", undefined],
 ])("%s was meant as %s", (word, meant) => {

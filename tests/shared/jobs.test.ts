@@ -57,7 +57,7 @@ const WRONG: readonly (readonly [string, unknown, string])[] = [
   [
     "a misspelt key inside",
     { ...RIGHT, retries: { maximum: 5 } },
-    'jobs[0].retries: unknown key "maximum"; known are max, backoffSeconds',
+    'jobs[0].retries: unknown key "maximum", did you mean "max"?',
   ],
   [
     "work of an unknown kind",
