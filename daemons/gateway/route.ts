@@ -94,9 +94,10 @@ export function route<
 
 /** A whole number in a query, where everything is text. */
 export function wholeNumber(min: number, max: number, fallback: number): z.ZodType<number> {
-  const isFit = (text: string): boolean => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
+  const isFit = (text: unknown): boolean =>
+    typeof text === "string" && /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
   return z
-    .string({ error: "must be given once" })
+    .unknown()
     .refine(isFit, { error: `must be a whole number from ${min} to ${max}` })
     .transform(Number)
     .default(fallback)
