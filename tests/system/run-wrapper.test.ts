@@ -58,18 +58,14 @@ async function isGroupThere(group: number | undefined): Promise<boolean> {
   return stdout.split("\n").some((line) => new RegExp(`^ *${group} +[^Z]`).test(line));
 }
 
-/** The wrapper in a given shell, killed before its `at`th statement; null after the last one. */
-function killedAt(shell: string, at: number): string | null {
-  const lines = inShell(shell).split("\n");
+/** The wrapper, killed before its `at`th statement; null after the last one. */
+function killedAt(at: number): string | null {
+  const lines = TEXT.split("\n");
   const isWhole = (line: string, index: number): boolean =>
     /^ *[a-z[]/.test(line) && !/^ *(fi|done|else|then|do)$/.test(line) && !/(&&|\|\||\\)$/.test(lines[index - 1] ?? "");
   const statements = lines.keys().filter((index) => isWhole(lines[index] ?? "", index));
   const line = [...statements][at];
-  return line === undefined ? null : lines.toSpliced(line, 0, "kill -KILL $$").join("\n");
-}
-
-function inShell(shell: string): string {
-  return TEXT.replace('/bin/sh "$0"', `${shell} "$0"`);
+  return line === undefined ? null : lines.toSpliced(line, 0, 'kill -KILL "${pid:-$$}"').join("\n");
 }
 
 /** After a kill anywhere: what is there is whole, and a second wrapper runs the work exactly when the first did not begin. */
@@ -96,7 +92,7 @@ test.each(SHELLS)("%s: killed before each of its statements, it never leads to a
   const faults: string[] = [];
   let begun = 0;
   let at = 0;
-  for (let text; (text = killedAt(shell, at)) !== null; at++) {
+  for (let text; (text = killedAt(at)) !== null; at++) {
     const wrapper = join(dir.path, `killed-${at}.sh`);
     await writeFile(wrapper, text);
     const folder = await prepare(join(dir.path, `run-${at}`), "exit 7");
