@@ -79,25 +79,31 @@ export function createConductor(deps: ConductorDeps): Conductor {
     underWay.add(done);
   };
 
-  const seeNew = async (): Promise<void> => {
+  const sync = (): readonly LiveSlot[] => {
     live.sync(ledgers.slugs().map((slug) => [slug, ledgers.of(slug)] as const));
-    for (const slot of live.all()) {
+    return live.all();
+  };
+  const seeNew = async (): Promise<void> => {
+    for (const slot of sync()) {
       if (slot.isSeen) continue;
       if (slot.phase === "retrying") slot.wakeMs = retryDueMs(slot, clock);
       await acts.see(orderFor(slot));
     }
   };
 
-  const decide = async (): Promise<ReadonlyMap<string, Verdict>> => {
+  const candidates = (): Candidate[] => {
     const book = deps.book();
-    if (!book) return new Map();
-    const candidates = live.all().flatMap((slot) => candidateOf(slot, book, jobOf(slot.run.slug)));
-    if (!candidates.some(({ state }) => state === "waiting")) return new Map();
-    return admit(candidates, await deps.house());
+    if (!book) return [];
+    return live.all().flatMap((slot) => candidateOf(slot, book, jobOf(slot.run.slug)));
   };
+  const isAnyWaiting = (): boolean => candidates().some(({ state }) => state === "waiting");
 
   /** How long this slot may be left alone; infinite: until something changes. */
-  const takeDue = (slot: LiveSlot, step: Step, look: { readonly isForced: boolean; readonly isFree: boolean }): number => {
+  const takeDue = (
+    slot: LiveSlot,
+    step: Step,
+    look: { readonly isForced: boolean; readonly isFree: boolean },
+  ): number => {
     slot.waitsFor = step.step === "wait" ? step.why : null;
     if (step.step === "wait") return step.forMs ?? Number.POSITIVE_INFINITY;
     if (slot.isBusy || !look.isFree) return Number.POSITIVE_INFINITY;
@@ -111,13 +117,16 @@ export function createConductor(deps: ConductorDeps): Conductor {
     async look() {
       if (bug) throw bug.error;
       await seeNew();
-      const verdicts = await decide();
+      const house = isAnyWaiting() ? await deps.house() : null;
+      // Steps ended meanwhile. From here on nothing is awaited: what is decided is decided on what is so.
+      const seen = sync().filter(({ isSeen }) => isSeen);
+      const verdicts = house ? admit(candidates(), house) : new Map<string, Verdict>();
       const isLookedAtAll = isNews;
       isNews = false;
       // While a step of its job is under way, nobody knows what holds up the others.
       const busyJobs = new Set(live.all().flatMap(({ isBusy, run }) => (isBusy ? [run.slug] : [])));
-      let waitMs = Number.POSITIVE_INFINITY;
-      for (const slot of live.all().toSorted((a, b) => a.order - b.order)) {
+      let waitMs = seen.length < live.all().length ? 0 : Number.POSITIVE_INFINITY;
+      for (const slot of seen.toSorted((a, b) => a.order - b.order)) {
         const isWatched = slot.phase === "started" || (slot.phase === "waiting" && slot.gate === "running");
         const isForced = isWatched && isLookedAtAll && slot.trouble === null;
         const isFree = slot.phase === "started" || !busyJobs.has(slot.run.slug);

@@ -45,7 +45,7 @@ export function createNarrator(deps: NarratorDeps): Narrator {
   let telling: Promise<void> | null = null;
 
   const tellAll = async (): Promise<void> => {
-    for (let act = queue[0]; act !== undefined && !stop.signal.aborted; act = queue[0]) {
+    for (let act = queue[0]; act !== undefined; act = queue[0]) {
       try {
         await act();
         queue.shift();
@@ -53,6 +53,8 @@ export function createNarrator(deps: NarratorDeps): Narrator {
       } catch (error) {
         if (!isInstarError(error)) throw error;
         deps.onTrouble(describeError(error));
+        // The next life tells it.
+        if (stop.signal.aborted) break;
         await pause(clock, AGAIN_MS, stop.signal);
       }
     }

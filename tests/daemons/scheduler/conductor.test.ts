@@ -1,0 +1,140 @@
+import { expect, test } from "vitest";
+import type { Acts } from "../../../daemons/scheduler/acts.ts";
+import type { House } from "../../../daemons/scheduler/admission.ts";
+import { createConductor } from "../../../daemons/scheduler/conductor.ts";
+import type { Book } from "../../../daemons/scheduler/job-book.ts";
+import { isoInstant, systemClock } from "../../../shared/clock.ts";
+import { InstarError } from "../../../shared/errors.ts";
+import { Job } from "../../../shared/jobs.ts";
+import { applyRecord, emptyLedger, type Ledger, type SlotRecord } from "../../../shared/slots.ts";
+import { until } from "../../support/until.ts";
+
+const SLOT = "2026-11-20T12:00:00.000Z";
+const LATER = "2026-11-20T12:00:01.000Z";
+const OPEN_HOUSE: House = { isPaused: false, maxParallelJobs: 9, quotaRefusal: () => null };
+
+function claim(slot: string, slug: string): [string, SlotRecord] {
+  return [slug, { v: 1, type: "claimed", at: slot, slot, attempt: 1, trigger: "schedule" }];
+}
+
+/** A conductor whose acts are the test's, over ledgers in memory. */
+function conduct(slugs: readonly string[], take: Acts["take"], house: () => Promise<House> = async () => OPEN_HOUSE) {
+  const ledgers = new Map<string, Ledger>();
+  const jobs = slugs.map((slug) => Job.parse({ slug, name: slug, schedule: "@hourly" }));
+  const book: Book = { jobs: new Map(jobs.map((job) => [job.slug, job])), invalid: [], writtenAt: 0 };
+  const write = ([slug, record]: readonly [string, SlotRecord]): void => {
+    ledgers.set(slug, applyRecord(ledgers.get(slug) ?? emptyLedger(), record));
+  };
+  const acts: Acts = {
+    see: async ({ live }) => void (live.isSeen = true),
+    take,
+  };
+  const news = { count: 0 };
+  const conductor = createConductor({
+    clock: systemClock,
+    ledgers: { slugs: () => [...ledgers.keys()], of: (slug) => ledgers.get(slug) ?? emptyLedger() },
+    book: () => book,
+    house,
+    acts,
+    onStep: () => void (news.count += 1),
+  });
+  return { conductor, write, news };
+}
+
+const finished = (slot: string): SlotRecord => ({
+  v: 1,
+  type: "finished",
+  at: slot,
+  slot,
+  attempt: 1,
+  outcome: "success",
+  startedAt: slot,
+  endedAt: slot,
+  exitCode: 0,
+  signal: null,
+});
+
+test("a slot whose last word comes while the conductor still looks is not looked at again", async () => {
+  const taken: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<House>();
+  const { conductor, write, news } = conduct(
+    ["a", "b"],
+    async (step, { live }) => {
+      taken.push(`${live.key} ${step.step}`);
+      live.phase = "started";
+      if (live.run.slug === "a") {
+        await asked.promise;
+        write(["a", finished(SLOT)]);
+      }
+    },
+    () => {
+      if (taken.length === 0) return Promise.resolve(OPEN_HOUSE);
+      asked.resolve();
+      return answer.promise;
+    },
+  );
+  write(claim(SLOT, "a"));
+  await conductor.look();
+  // Something waits, so that the house is asked; meanwhile the first slot ends.
+  write(claim(SLOT, "b"));
+  const look = conductor.look();
+  await until(() => news.count === 1);
+  conductor.hearNews();
+  answer.resolve(OPEN_HOUSE);
+  await look;
+  expect(taken).toEqual([`a ${SLOT} work`, `b ${SLOT} work`]);
+});
+
+test("while a step of a job is under way, its other slots wait, and those of other jobs do not", async () => {
+  const taken: string[] = [];
+  const ends = Promise.withResolvers<void>();
+  const { conductor, write } = conduct(["a", "b"], async (_step, { live }) => {
+    taken.push(live.key);
+    live.phase = "started";
+    await ends.promise;
+  });
+  for (const record of [claim(SLOT, "a"), claim(LATER, "a"), claim(SLOT, "b")]) write(record);
+  await conductor.look();
+  expect(taken).toEqual([`a ${SLOT}`, `b ${SLOT}`]);
+  ends.resolve();
+  await conductor[Symbol.asyncDispose]();
+});
+
+test("a step that fails for a reason that passes is told of and taken again; a bug ends the next look", async () => {
+  let error: unknown = new InstarError("STORE_FULL", "no space left");
+  const { conductor, write, news } = conduct(["a"], async () => {
+    throw error;
+  });
+  write(claim(SLOT, "a"));
+  expect(await conductor.look()).toBe(Number.POSITIVE_INFINITY);
+  await until(() => news.count === 1);
+  expect(conductor.trouble()).toBe("a: no space left");
+  const waitMs = await conductor.look();
+  expect(waitMs).toBeGreaterThan(0);
+  expect(waitMs).toBeLessThanOrEqual(1000);
+  error = new TypeError("a bug");
+  await until(() =>
+    conductor.look().then(
+      () => false,
+      () => true,
+    ),
+  );
+  await expect(conductor.look()).rejects.toThrow("a bug");
+});
+
+test("a retry is awaited for as long as it was to be, whatever the wall clock shows", async () => {
+  const { conductor, write } = conduct(["a"], async () => undefined);
+  write(claim(SLOT, "a"));
+  const retryAt = isoInstant(Date.parse(SLOT) + 60_000);
+  // Told a year ago, or in a year: a minute is a minute.
+  write(["a", { ...finished(SLOT), outcome: "failure", retryAt } as SlotRecord]);
+  expect(await conductor.look()).toBe(Number.POSITIVE_INFINITY);
+
+  const ahead = isoInstant(Date.now() + 365 * 86_400_000);
+  const inAYear = conduct(["a"], async () => undefined);
+  inAYear.write(claim(SLOT, "a"));
+  const record = { ...finished(SLOT), at: ahead, outcome: "failure" } as const;
+  inAYear.write(["a", { ...record, retryAt: isoInstant(Date.parse(ahead) + 60_000) }]);
+  expect(await inAYear.conductor.look()).toBeLessThanOrEqual(60_000);
+});

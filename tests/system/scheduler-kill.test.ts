@@ -1,0 +1,140 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { runFolder, readWitness } from "../../shared/runs.ts";
+import { loadLedger } from "../../shared/slots.ts";
+import { openWishes } from "../../shared/triggers.ts";
+import { isoInstant } from "../../shared/clock.ts";
+import { RAN, saysItRan } from "../support/explain.ts";
+import { inParallel, type StrikePoint } from "../support/file-steps.ts";
+import {
+  chooseSeed,
+  isOver,
+  ofType,
+  PROVE,
+  seenUntil,
+  settleAndExplain,
+  startMeddled,
+} from "../support/scheduler-lives.ts";
+import { createRandom } from "../support/seeded.ts";
+import { pointsOf } from "../support/steps.ts";
+import { tempAgent, type TempAgent } from "../support/temp-agent.ts";
+import { startTmux } from "../support/tmux.ts";
+import { until } from "../support/until.ts";
+
+const EVERY_SECOND = { schedule: "@every 1s" };
+
+/** They fire every second, and each has something else happen to it. */
+const FIVE = [
+  { slug: "quick", execute: saysItRan("exit 0") },
+  { slug: "slow", overlap: "buffer-one", execute: saysItRan("sleep 1.3") },
+  { slug: "flaky", retries: { max: 1, backoffSeconds: 0.5 }, execute: saysItRan('[ "$INSTAR_ATTEMPT" = 2 ]') },
+  { slug: "gated", gate: 'test "$(($(date +%s) % 2))" = 0', overlap: "allow", execute: saysItRan("exit 0") },
+  { slug: "replaced", overlap: "cancel-other", execute: saysItRan("exec sleep 2.5") },
+].map((job) => ({ name: job.slug, ...EVERY_SECOND, ...job }));
+
+/** Runs as long as the whole proof. */
+const LONG = {
+  slug: "long",
+  name: "long",
+  ...EVERY_SECOND,
+  execute: saysItRan(
+    'echo $$ > "$INSTAR_AGENT_DIR/long-began"; while [ ! -e "$INSTAR_AGENT_DIR/enough" ]; do sleep 0.2; done; echo $$ > "$INSTAR_AGENT_DIR/long-ended"',
+  ),
+};
+
+const KILLS = PROVE ? 300 : 30;
+
+test(`${KILLS} kills at random while jobs fire every second: nothing runs twice, every instant is explained`, async () => {
+  const jobs = [...FIVE, LONG];
+  const random = createRandom(chooseSeed(4711));
+  await using agent = await tempAgent({ jobs, config: { scheduler: { maxParallelJobs: 12 } } });
+  await startTmux(agent);
+  for (let kill = 0; kill < KILLS; kill++) {
+    const scheduler = await agent.start("scheduler");
+    await delay(random.int(0, 1200));
+    if (random.int(1, 4) === 1) await scheduler.stop();
+    else await scheduler.kill();
+  }
+  const last = await agent.start("scheduler");
+  await last.ready;
+  const [began] = await until(() => linesOf(agent, "long-began"));
+  await writeFile(agent.paths.jobs, JSON.stringify(jobs.map((job) => ({ ...job, enabled: false }))));
+  await writeFile(join(agent.dir, "enough"), "");
+  const found = await settleAndExplain(agent, jobs, last);
+
+  expect(await linesOf(agent, "long-ended")).toEqual([began]);
+  const [run] = await ofType(agent, "long", "finished");
+  expect(run).toMatchObject({ outcome: "success", exitCode: 0 });
+  expect((await linesOf(agent, RAN)).filter((id) => id.startsWith("long@"))).toHaveLength(1);
+  expect(found["quick"]?.words["success"]).toBeGreaterThan(0);
+  expect(found["flaky"]?.words["failure"]).toBeGreaterThan(0);
+  expect(found["replaced"]?.words["killed"]).toBeGreaterThan(0);
+  expect(found["gated"]?.words["gate"]).toBeGreaterThan(0);
+}, 900_000);
+
+async function linesOf(agent: TempAgent, name: string): Promise<string[]> {
+  return (await readFile(join(agent.dir, name), "utf8")).split("\n").filter(Boolean);
+}
+
+/** All that can happen to a slot: a wish, a gate, a failure, a retry, success. */
+const TRIED_TWICE = {
+  slug: "twice",
+  name: "twice",
+  schedule: "0 0 1 1 *",
+  gate: "exit 0",
+  retries: { max: 1, backoffSeconds: 0 },
+  execute: saysItRan('[ "$INSTAR_ATTEMPT" = 2 ]'),
+};
+
+/** An agent with a wish for the job; `live` starts its scheduler. The slot goes its way to its end. */
+async function goTheWay(live: (agent: TempAgent) => Promise<void>): Promise<void> {
+  await using agent = await tempAgent({ jobs: [TRIED_TWICE] });
+  await openWishes(agent.paths).put("wish", { slug: "twice", at: isoInstant(Date.now()) });
+  await startTmux(agent);
+  await live(agent);
+  const last = await agent.start("scheduler");
+  await seenUntil(agent, "twice", (records) => records.some(({ type }) => type === "finished"));
+  await settleAndExplain(agent, [TRIED_TWICE], last);
+  const ends = (await ofType(agent, "twice", "finished")).map(({ attempt, outcome }) => [attempt, outcome]);
+  expect(ends).toEqual([
+    [1, "failure"],
+    [2, "success"],
+  ]);
+  expect(await linesOf(agent, RAN)).toHaveLength(2);
+  const [first] = await ofType(agent, "twice", "claimed");
+  const folder = runFolder(agent.paths, { slug: "twice", slot: first?.slot ?? "", attempt: 2 });
+  expect((await readWitness(folder)).exit?.code).toBe(0);
+}
+
+/** Whether the slot of the wish has its last word. */
+async function isDone(agent: TempAgent): Promise<boolean> {
+  const { ledger } = await loadLedger(agent.paths, "twice");
+  return ledger.lastOutcome === "success" && (await isOver(agent, "twice"));
+}
+
+test("SIGKILL at every step of claim, begun, exit and outcome: the slot goes on where it was, each attempt runs once", async () => {
+  let points: readonly StrikePoint[] = [];
+  await goTheWay(async (agent) => {
+    const log = join(agent.dir, "steps");
+    const scheduler = await startMeddled(agent, "kill-at-step.mjs", { STEP_LOG: log, STEP_ROOT: agent.paths.instar });
+    await until(() => isDone(agent));
+    await scheduler.stop();
+    points = pointsOf(await readFile(log, "utf8"));
+  });
+  expect(points.length).toBeGreaterThan(100);
+  const chosen = PROVE ? points : points.filter((_, index) => index % 3 === 0);
+  await inParallel(chosen, 4, async ({ step, when, what }) => {
+    try {
+      await goTheWay(async (agent) => {
+        const strike = { STEP_STRIKE: `${step} ${when} SIGKILL`, STEP_ROOT: agent.paths.instar };
+        const struck = await startMeddled(agent, "kill-at-step.mjs", strike);
+        await until(async () => struck.hasEnded || (await isDone(agent)));
+        await struck.kill();
+      });
+    } catch (error) {
+      throw new Error(`struck ${when} step ${what}`, { cause: error });
+    }
+  });
+}, 900_000);
