@@ -34,6 +34,7 @@ export interface CommandEntry {
 export const GROUPS: Readonly<Record<string, string>> = {
   config: "settings of the agent",
   job: "what is done, and when",
+  server: "the daemons, in the background",
 };
 
 export const COMMANDS: readonly CommandEntry[] = [
@@ -41,6 +42,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     words: "init",
     summary: "make an agent, or complete one; asks nothing, overwrites nothing",
     load: () => import("./commands/init.ts"),
+  },
+  {
+    words: "up",
+    summary: "hold the daemons up in the foreground; Ctrl-C ends them, and their runs",
+    load: () => import("./commands/up.ts"),
+  },
+  {
+    words: "server start",
+    summary: "hold the daemons up in the background",
+    load: () => import("./commands/server/start.ts"),
+  },
+  { words: "server stop", summary: "end the daemons; runs go on", load: () => import("./commands/server/stop.ts") },
+  {
+    words: "server restart",
+    summary: "end the daemons and start them again; runs go on",
+    load: () => import("./commands/server/restart.ts"),
+  },
+  {
+    words: "status",
+    summary: "what runs; exit 0 when the suite is running, 69 when it is not",
+    load: () => import("./commands/status.ts"),
   },
   { words: "job add", summary: "add a job", load: () => import("./commands/job/add.ts") },
   {

@@ -34,7 +34,8 @@ export async function takePlace(paths: AgentPaths, name: string): Promise<Place>
   );
   if (found && "holds" in found) return found;
   const holder = found ? `pid ${found.pid} since ${found.since}` : "a process that does not say its pid";
-  throw new InstarError("PLACE_TAKEN", `another ${name} runs for this agent already: ${holder}`);
+  const hint = "`instar server stop` ends what runs for this agent";
+  throw new InstarError("PLACE_TAKEN", `another ${name} runs for this agent already: ${holder}`, { hint });
 }
 
 /** Null when another holds it. */

@@ -129,8 +129,9 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
     async end(graceMs) {
       stop.abort();
       await holding;
+      change({ state: "stopped" });
       if (status.process) await endProcess(status.process, { clock, graceMs });
-      change({ state: "stopped", process: null });
+      change({ process: null });
     },
   };
 }
