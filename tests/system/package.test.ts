@@ -13,7 +13,7 @@ import { until } from "../support/until.ts";
 // anything in the environment.
 
 const LIMIT_MS = 300_000;
-const start = promisify(execFile);
+const execute = promisify(execFile);
 /** The user nobody, where we may become another one. */
 const STRANGER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
@@ -35,12 +35,12 @@ beforeAll(async () => {
   await chmod(scratch.path, 0o755);
   if (STRANGER.uid !== undefined) await chown(home, STRANGER.uid, STRANGER.gid);
   // dist/ is built already, and other tests run from it.
-  const packed = await start("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", scratch.path], {
+  const packed = await execute("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", scratch.path], {
     cwd: PACKAGE_ROOT,
   });
   const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }];
   const tarball = join(scratch.path, filename);
-  await run(
+  await execute(
     "npm",
     ["install", "--global", "--prefix", prefix, "--prefer-offline", "--no-audit", "--no-fund", tarball],
     {
@@ -146,7 +146,7 @@ interface Said {
 
 /** Runs the installed program as the stranger, with a path and a home and nothing else. */
 async function instar(words: readonly string[], { PATH }: { readonly PATH?: string } = {}): Promise<Said> {
-  const tmux = dirname((await start("sh", ["-c", "command -v tmux"])).stdout.trim());
+  const tmux = dirname((await execute("sh", ["-c", "command -v tmux"])).stdout.trim());
   const path = [dirname(await realpath(process.execPath)), tmux, "/usr/bin", "/bin"].join(delimiter);
   const child = spawn(join(installed.prefix, "bin/instar"), words, {
     ...STRANGER,
@@ -163,7 +163,7 @@ async function instar(words: readonly string[], { PATH }: { readonly PATH?: stri
 }
 
 async function filesOf(tarball: string): Promise<string[]> {
-  const { stdout } = await start("tar", ["-tzf", tarball]);
+  const { stdout } = await execute("tar", ["-tzf", tarball]);
   return stdout
     .trim()
     .split("\n")
@@ -172,7 +172,7 @@ async function filesOf(tarball: string): Promise<string[]> {
 
 /** The path of a folder with an older Node, where the system has one. */
 async function nodeBelow(major: number): Promise<string | null> {
-  const version = await start("/usr/bin/node", ["--version"]).catch(() => null);
+  const version = await execute("/usr/bin/node", ["--version"]).catch(() => null);
   const found = Number(/^v(\d+)\./.exec(version?.stdout ?? "")?.[1] ?? Number.NaN);
   return found < major ? "/usr/bin:/bin" : null;
 }
