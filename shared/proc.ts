@@ -54,7 +54,9 @@ async function readBootId(): Promise<string> {
 
 async function startTimeOf(pid: number): Promise<string | null> {
   if (process.platform !== "linux") {
-    const { stdout } = await promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)]).catch(() => ({
+    // It writes the time in the reader's language and zone; the run wrapper's must be the same.
+    const env = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
+    const { stdout } = await promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)], { env }).catch(() => ({
       stdout: "",
     }));
     return stdout.trim() || null;

@@ -39,13 +39,10 @@ export function createLauncher(deps: {
     const env = await runEnvironment(paths, deps.config(), run);
     await makeFolder(folder);
     // Prepared once: a wrapper of an earlier opening may still be on its way to these files.
-    if ((await readLaunch(folder)) === null) {
-      const { launch, command, prompt } = await how.work(env);
-      if (prompt !== undefined) await replaceFile(join(folder, "prompt"), prompt);
-      await replaceFile(join(folder, "command"), command);
-      await replaceFile(join(folder, "launch.json"), JSON.stringify({ v: 1, timeoutMs, ...launch } satisfies Launch));
-    }
-    await replaceFile(join(folder, "env"), asShellText(env));
+    const work = (await readLaunch(folder)) === null ? await how.work(env) : null;
+    await writeAll(folder, { env: asShellText(env), command: work?.command, prompt: work?.prompt });
+    const launch = work && ({ v: 1, timeoutMs, ...work.launch } satisfies Launch);
+    if (launch) await writeAll(folder, { "launch.json": JSON.stringify(launch) });
     await tmux.openRun(name, folder);
   };
 
@@ -76,6 +73,14 @@ interface OpenOrder {
   readonly name: string;
   readonly timeoutMs: number;
   readonly work: (env: Record<string, string>) => Promise<Work>;
+}
+
+async function writeAll(folder: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
+  await Promise.all(
+    Object.entries(files).map(async ([name, text]) => {
+      if (text !== undefined) await replaceFile(join(folder, name), text);
+    }),
+  );
 }
 
 /** tmux reads dots and colons in names as its own. */
