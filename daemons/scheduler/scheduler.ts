@@ -112,6 +112,7 @@ export async function keepScheduling({ life, bus, events }: SchedulerDeps): Prom
     log,
     ledgers,
     book: () => book.current(),
+    readBook: () => book.read(),
     timezone: () => settings().timezone,
     queue: () => conductor.queue(),
     look: () => rounds.look(),

@@ -20,6 +20,8 @@ export interface TriggersDeps {
   readonly ledgers: Pick<Ledgers, "of" | "append">;
   /** Null: jobs.json could never be read. Then wishes wait. */
   readonly book: () => Book | null;
+  /** Reads jobs.json now: whoever wishes may have added the job a moment ago. CONFIG_INVALID. */
+  readonly readBook: () => Promise<Book>;
   /** The zone of schedules that name none. */
   readonly timezone: () => string;
   /** What is open, as the conductor sees it. */
@@ -30,7 +32,10 @@ export interface TriggersDeps {
 
 /** Wishes that a job be run now: files in spool/triggers, each of which gets a slot of its own, once. */
 export interface Triggers extends Disposable {
-  /** Gives a slot to every wish that has none; to be called at the beginning of a round, before slots are claimed. */
+  /**
+   * Gives a slot to every wish that has none; to be called at the beginning of a round, before slots are claimed.
+   * CONFIG_INVALID, STORE_FULL: what was not taken up waits for the next round.
+   */
   takeUp(): Promise<void>;
   /** Answers `job.trigger`: what became of the wish, as soon as that shows. JOB_NOT_FOUND. */
   answer(wish: { readonly slug: string; readonly id: string }): Promise<TriggerAnswer>;
@@ -74,10 +79,10 @@ export function openTriggers(deps: TriggersDeps): Triggers {
   const hearNews = (): void => {
     for (const settle of waiting) settle();
   };
-  const grant = async (id: string, wish: Wish, book: Book): Promise<void> => {
-    const job = book.jobs.get(wish.slug);
+  const grant = async (id: string, wish: Wish): Promise<void> => {
+    const job = deps.book()?.jobs.get(wish.slug) ?? (await deps.readBook()).jobs.get(wish.slug);
     if (!job) {
-      remember(id, noSuchJob(wish.slug, [...book.jobs.keys()]));
+      remember(id, noSuchJob(wish.slug, [...(deps.book()?.jobs.keys() ?? [])]));
       deps.log.warn({ slug: wish.slug, id }, "a wish to run a job that there is none of was set aside");
       return wishes.dead(id, `there is no job "${wish.slug}" that could run`);
     }
@@ -95,11 +100,10 @@ export function openTriggers(deps: TriggersDeps): Triggers {
 
   return {
     async takeUp() {
-      const book = deps.book();
-      if (!book) return;
+      if (!deps.book()) return;
       for (const id of await wishes.list()) {
         const wish = await wishes.take(id);
-        if (wish) await grant(id, wish, book);
+        if (wish) await grant(id, wish);
       }
       hearNews();
       const nowMs = clock.monotonicMs();

@@ -23,6 +23,8 @@ const SKIPPED: SlotRecord = {
   detail: "80 %",
 };
 
+const REPORT = { slug: "report", name: "Report", schedule: "* * * * *" };
+
 interface House extends AsyncDisposable {
   readonly paths: AgentPaths;
   readonly clock: FakeClock;
@@ -30,6 +32,8 @@ interface House extends AsyncDisposable {
   readonly ledgers: Ledgers;
   queue: QueuedSlot[];
   book: Book | null;
+  /** What jobs.json says by now. */
+  fresh: Book | null;
   wish(id: string, slug?: string, at?: string): Promise<void>;
   /** What a scheduler does that begins anew on the same files. */
   restart(): Promise<House>;
@@ -51,6 +55,7 @@ async function startHouse(dir: AsyncDisposable & { readonly path: string }): Pro
     log,
     ledgers,
     book: () => house.book,
+    readBook: () => Promise.resolve(house.fresh ?? bookOf(REPORT)),
     timezone: () => "UTC",
     queue: () => house.queue,
     look: () => undefined,
@@ -65,7 +70,8 @@ async function startHouse(dir: AsyncDisposable & { readonly path: string }): Pro
     triggers,
     ledgers,
     queue: [],
-    book: bookOf({ slug: "report", name: "Report", schedule: "* * * * *" }),
+    book: bookOf(REPORT),
+    fresh: null,
     async wish(id, slug = "report", at = WISHED) {
       await openWishes(paths).put(id, { slug, at });
     },
@@ -143,6 +149,14 @@ test("while jobs.json cannot be read, wishes wait", async () => {
   await house.wish("w1");
   await house.triggers.takeUp();
   expect(await openWishes(house.paths).list()).toEqual(["w1"]);
+});
+
+test("a wish for a job that was added a moment ago is granted", async () => {
+  await using house = await open();
+  house.fresh = bookOf(REPORT, { ...REPORT, slug: "new" });
+  await house.wish("w1", "new");
+  await house.triggers.takeUp();
+  expect([...house.ledgers.of("new").open.keys()]).toEqual([WISHED]);
 });
 
 test("a wish for a job that there is none of is set aside, and refused to who asks", async () => {
