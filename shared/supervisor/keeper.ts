@@ -34,7 +34,8 @@ export interface Keeper {
 export interface KeeperDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly onChange: () => void;
+  /** Resolves when others can read the change. */
+  readonly onChange: () => Promise<void>;
 }
 
 /** How often a process that is no child of ours is looked at: its end is told by nobody. */
@@ -51,16 +52,16 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
   function now(): string {
     return isoInstant(clock.now());
   }
-  const change = (fields: Partial<ProgramStatus>): void => {
+  const change = (fields: Partial<ProgramStatus>): Promise<void> => {
     const { detail: _old, ...rest } = status;
     status = { ...rest, since: now(), ...fields };
-    onChange();
+    return onChange();
   };
   const stays = (): boolean => !stop.signal.aborted;
 
   const adopt = async (found: ProcessIdentity): Promise<End> => {
     log.info({ program: program.name, pid: found.pid }, "found running; adopted");
-    change({ state: "running", process: found, adopted: true, restarts: Math.max(0, status.restarts) });
+    void change({ state: "running", process: found, adopted: true, restarts: Math.max(0, status.restarts) });
     while (stays() && (await isAlive(found))) await pause(clock, LOOK_MS, stop.signal);
     return { code: null, signal: null };
   };
@@ -70,7 +71,7 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
     const child = await program.start();
     const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     const self = await identify(child.pid ?? 0);
-    change({ state: "running", process: self, adopted: false, restarts: status.restarts + 1 });
+    void change({ state: "running", process: self, adopted: false, restarts: status.restarts + 1 });
     const ended = await Promise.race([exited, stopped]);
     // What is left to itself must not hold this process.
     if (!ended) child.unref();
@@ -91,7 +92,7 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
       } catch (error) {
         if (!isInstarError(error)) throw error;
         log.error({ error, program: program.name }, "cannot be started");
-        change({ state: "failed", process: null, detail: describeError(error) });
+        void change({ state: "failed", process: null, detail: describeError(error) });
         await waitForRetry(Infinity);
         continue;
       }
@@ -103,14 +104,14 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
     const next = nextAct(end, startsMs, clock.monotonicMs());
     log.warn({ program: program.name, pid, ...end, next: next.type }, "ended");
     if (next.type === "restart") {
-      change({ state: "restarting", process: null });
+      void change({ state: "restarting", process: null });
       return pause(clock, next.afterMs, stop.signal);
     }
     if (next.type === "leave" && (await program.find())) return;
     const said = await program.lastError(pid);
     const detail = said === null ? next.detail : `${next.detail}: ${said}`;
     log.error({ program: program.name, detail }, next.type === "rest" ? "rests" : "left alone");
-    change({ state: next.type === "rest" ? "resting" : "failed", process: null, detail });
+    void change({ state: next.type === "rest" ? "resting" : "failed", process: null, detail });
     await waitForRetry(next.type === "rest" ? next.afterMs : Infinity);
   };
 
@@ -129,9 +130,10 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
     async end(graceMs) {
       stop.abort();
       await holding;
-      change({ state: "stopped" });
+      // First: its end must not look like one that nobody ordered.
+      await change({ state: "stopped" });
       if (status.process) await endProcess(status.process, { clock, graceMs });
-      change({ process: null });
+      await change({ process: null });
     },
   };
 }

@@ -53,8 +53,8 @@ export async function superviseSuite(options: SuiteOptions): Promise<void> {
   const file = keepSnapshot(paths.status(SUPERVISOR), status, (error) =>
     log.warn({ error }, "cannot write the status file"),
   );
-  const onChange = (): void => {
-    void file.save();
+  const onChange = async (): Promise<void> => {
+    await file.save();
     options.onChange?.(status());
   };
   const lost = Promise.withResolvers<never>();
