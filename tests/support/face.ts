@@ -58,12 +58,22 @@ export async function testFace(options: TestFaceOptions = {}): Promise<TestFace>
   const scheduler: DaemonStatus = {
     version: 1,
     name: "scheduler",
-    ...{ pid: 7, startTime: "1", bootId: "b", since: AT, state: "up", release: "0", concerns: {} },
+    pid: 7,
+    startTime: "1",
+    bootId: "b",
+    since: AT,
+    state: "up",
+    release: "0",
+    concerns: {},
     ...options.scheduler,
   };
   const face = createFace(
     {
-      ...{ paths, clock, release: "1.2.3", startedMs: 0, bus: options.bus ?? nobody },
+      paths,
+      clock,
+      release: "1.2.3",
+      startedMs: 0,
+      bus: options.bus ?? nobody,
       config: () => config,
       token: () => TOKEN,
       suite: { status: () => options.suite ?? WELL, scheduler: () => scheduler },

@@ -18,7 +18,9 @@ interface Client extends Disposable {
 async function listen(options: TestFaceOptions = {}): Promise<TestFace & { client: () => Promise<Client> }> {
   const test = await testFace({ requestTimeoutMs: TIMEOUT_MS, ...options });
   await test.face.listen({ host: "127.0.0.1", port: 0 });
-  const port = test.face.addresses()[0]?.port ?? 0;
+  const [address] = test.face.addresses();
+  if (address === undefined || typeof address === "string") throw new Error("no port");
+  const { port } = address;
   return Object.assign(test, {
     async client() {
       const socket = connect({ host: "127.0.0.1", port });
@@ -28,7 +30,12 @@ async function listen(options: TestFaceOptions = {}): Promise<TestFace & { clien
       // A server that hangs up on what is still being sent resets the connection.
       socket.on("error", () => undefined);
       const answer = new Promise<string>((resolve) => socket.on("close", () => resolve(text)));
-      return { socket, answer, send: (part) => void socket.write(part), [Symbol.dispose]: () => socket.destroy() };
+      return {
+        socket,
+        answer,
+        send: (part: string) => void socket.write(part),
+        [Symbol.dispose]: () => socket.destroy(),
+      };
     },
   });
 }
@@ -73,7 +80,7 @@ test("an answer that is not ready in time is 408, and the connection is closed",
     path: "/never",
     summary: "",
     answer: z.object({}),
-    handle: () => new Promise(() => undefined),
+    handle: () => new Promise<never>(() => undefined),
   });
   await using test = await listen({ routes: [never] });
   using client = await test.client();
