@@ -18,9 +18,10 @@ printf 'instar: %s\n' "$folder"
 trap : INT QUIT TERM
 (
   # Signals are for the work; the wrapper stays to see its end. A trap, other than ignoring, is not inherited.
+  asked=0
   hangup=false
-  trap : INT QUIT TERM
-  trap 'hangup=true' HUP
+  trap 'asked=143' INT QUIT TERM
+  trap 'asked=129 hangup=true' HUP
   umask_of_work=$(umask)
   umask 077
 
@@ -42,7 +43,7 @@ trap : INT QUIT TERM
   mine=$folder/begun.$pid
   printf '{"pid":%d,"group":%d,"startTime":"%s","bootId":"%s"}\n' "$pid" "$group" "$start_time" "$boot_id" >"$mine" &&
     sync "$mine" || exit 1
-  [ "$hangup" = false ] || exit 1
+  [ "$asked" -eq 0 ] || exit 1
   # A link is made by exactly one: it fails where the name is there.
   if ! ln "$mine" "$folder/begun" 2>/dev/null; then
     rm -f "$mine"
@@ -51,7 +52,10 @@ trap : INT QUIT TERM
   sync "$folder"
 
   code=125
-  if environment=$(cat "$folder/env"); then
+  if [ "$asked" -ne 0 ]; then
+    # Asked to end before there was work that could hear it.
+    code=$asked
+  elif environment=$(cat "$folder/env"); then
     rm -f "$folder/env" "$mine"
     set -- "$folder"
     (

@@ -237,6 +237,21 @@ test("SIGTERM to the group ends the work; the wrapper stays to tell", async () =
   expect((await readWitness(folder.path)).exit).toMatchObject({ code: 9, hangup: false });
 });
 
+test.each([
+  ["TERM", { code: 143, hangup: false }],
+  ["HUP", { code: 129, hangup: true }],
+])("SIG%s between begun and the work: the work does not begin", async (signal, exit) => {
+  await using dir = await tempDir();
+  const folder = await prepare(join(dir.path, "run"), "exit 0");
+  const shims = join(dir.path, "shims");
+  await mkdir(shims);
+  const shim = `#!/bin/sh\n[ ! -d "$1" ] || kill -${signal} $PPID\n`;
+  await writeFile(join(shims, "sync"), shim, { mode: 0o755 });
+  await folder.run({ path: `${shims}:${process.env["PATH"]}` });
+  expect(await folder.ran()).toBe(0);
+  expect((await readWitness(folder.path)).exit).toMatchObject(exit);
+});
+
 test("the work has the umask of the house, not the wrapper's own", async () => {
   await using dir = await tempDir();
   const folder = await prepare(join(dir.path, "run"), "umask; umask 022; : >made");
