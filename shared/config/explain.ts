@@ -21,7 +21,11 @@ function isPart(word: string, other: string): boolean {
 
 /** Two letters that changed places count as two changes, and are the commonest slip. */
 function isShuffled(word: string, other: string): boolean {
-  return word.length >= 3 && [...word].sort().join("") === [...other].sort().join("");
+  return word.length >= 3 && lettersOf(word) === lettersOf(other);
+}
+
+function lettersOf(word: string): string {
+  return Array.from(word).sort().join("");
 }
 
 /**
