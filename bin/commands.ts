@@ -103,5 +103,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "examine this machine and the agent; --fix mends what can be mended",
     load: () => import("./commands/doctor.ts"),
   },
+  {
+    words: "demo",
+    summary: "watch all of it work in a throw-away agent, for half a minute",
+    load: () => import("./commands/demo.ts"),
+  },
   { words: "completion", summary: "a completion script for a shell", load: () => import("./commands/completion.ts") },
 ];

@@ -17,9 +17,9 @@ export async function tellRecord(screen: Screen, paths: AgentPaths, slug: string
 }
 
 async function describeEnd(paths: AgentPaths, slug: string, record: FinishedRecord): Promise<string> {
-  const { outcome, exitCode, startedAt, endedAt, usage, reason } = record;
+  const { outcome, startedAt, endedAt, usage, reason } = record;
   const lasted = startedAt === null ? "" : ` in ${seconds(Date.parse(endedAt) - Date.parse(startedAt))}`;
-  if (outcome !== "success") return `${outcome}${exitCode ? `, exit ${exitCode}` : ""}${reason ? ` (${reason})` : ""}`;
+  if (outcome !== "success") return reason === undefined ? outcome : `${outcome}: ${reason}`;
   if (!usage) return `${outcome}${lasted}`;
   const said = await answerOf(runFolder(paths, { slug, slot: record.slot, attempt: record.attempt }));
   const tokens = usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheCreationTokens;
