@@ -228,7 +228,10 @@ test("a folder whose path holds spaces, quotes, a newline and a semicolon is a f
 
 test("SIGTERM to the group ends the work; the wrapper stays to tell", async () => {
   await using dir = await tempDir();
-  const folder = await prepare(join(dir.path, "run"), "trap 'echo asked; exit 9' TERM; sleep 300 & : >ready; wait");
+  const folder = await prepare(
+    join(dir.path, "run"),
+    "trap 'echo asked; exit 9' TERM; sh -c ': >ready; exec sleep 300' & wait",
+  );
   const first = folder.start();
   await until(() => exists(join(folder.path, "ready")));
   process.kill(-(first.pid ?? 0), "SIGTERM");
