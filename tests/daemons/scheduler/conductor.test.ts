@@ -6,7 +6,7 @@ import type { Book } from "../../../daemons/scheduler/job-book.ts";
 import { isoInstant, systemClock } from "../../../shared/clock.ts";
 import { InstarError } from "../../../shared/errors.ts";
 import { Job } from "../../../shared/jobs.ts";
-import { applyRecord, emptyLedger, type Ledger, type SlotRecord } from "../../../shared/slots.ts";
+import { applyRecord, emptyLedger, type FinishedRecord, type Ledger, type SlotRecord } from "../../../shared/slots.ts";
 import { until } from "../../support/until.ts";
 
 const SLOT = "2026-11-20T12:00:00.000Z";
@@ -41,7 +41,7 @@ function conduct(slugs: readonly string[], take: Acts["take"], house: () => Prom
   return { conductor, write, news };
 }
 
-const finished = (slot: string): SlotRecord => ({
+const finished = (slot: string): FinishedRecord => ({
   v: 1,
   type: "finished",
   at: slot,
@@ -128,7 +128,7 @@ test("a retry is awaited for as long as it was to be, whatever the wall clock sh
   write(claim(SLOT, "a"));
   const retryAt = isoInstant(Date.parse(SLOT) + 60_000);
   // Told a year ago, or in a year: a minute is a minute.
-  write(["a", { ...finished(SLOT), outcome: "failure", retryAt } as SlotRecord]);
+  write(["a", { ...finished(SLOT), outcome: "failure", retryAt }]);
   expect(await conductor.look()).toBe(Number.POSITIVE_INFINITY);
 
   const ahead = isoInstant(Date.now() + 365 * 86_400_000);
