@@ -1,8 +1,8 @@
 /**
  * What is kept for how long: slot journals 13 months, runs 30 days and the last 500 of each job. Event files and spools
- * have their own (openEvents; `spools` here). What an open slot still needs is never taken.
+ * are swept by those who write them. What an open slot still needs is never taken.
  *
- *     const { isDone } = await sweep({ paths, clock, log, ledgers, spools });   // some hours apart; at once again until done
+ *     const { isDone } = await sweep({ paths, clock, log, ledgers });   // some hours apart; at once again until done
  */
 import { readdir, rm, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { AgentPaths } from "../../shared/paths.ts";
 import { Slug } from "../../shared/protocol.ts";
 import { parseRunId, type RunKey, runsFolder } from "../../shared/runs.ts";
 import { monthFiles, monthOf, slotFolder } from "../../shared/slots.ts";
-import type { Spool } from "../../shared/spool.ts";
+import { writeError } from "../../shared/store.ts";
 import type { Ledgers } from "./ledgers.ts";
 
 export interface RetentionDeps {
@@ -21,7 +21,6 @@ export interface RetentionDeps {
   readonly clock: Pick<Clock, "now">;
   readonly log: Pick<Log, "info">;
   readonly ledgers: Pick<Ledgers, "slugs" | "of" | "forget">;
-  readonly spools: readonly Pick<Spool<unknown>, "sweep">[];
 }
 
 export interface Swept {
@@ -35,22 +34,26 @@ const DAY_MS = 86_400_000;
 const JOURNAL_MONTHS = 13;
 const RUN_DAYS = 30;
 const RUNS_A_JOB = 500;
-const SPOOL_DONE_MS = 2 * DAY_MS;
 /** So that a round never takes long, whatever has gathered. */
 export const MAX_REMOVALS = 200;
 
-/** Takes away what need not be kept, at most `MAX_REMOVALS` at once. */
+/** Takes away what need not be kept, at most `MAX_REMOVALS` at once. UNAVAILABLE: the disk refuses. */
 export async function sweep(deps: RetentionDeps): Promise<Swept> {
-  const { spools, log } = deps;
-  for (const spool of spools) await spool.sweep({ olderThanMs: SPOOL_DONE_MS });
   let removed = 0;
-  for await (const remove of leavings(deps)) {
-    if (removed >= MAX_REMOVALS) return { removed, isDone: false };
-    await remove();
-    removed += 1;
+  let isDone = true;
+  try {
+    for await (const remove of leavings(deps)) {
+      isDone = removed < MAX_REMOVALS;
+      if (!isDone) break;
+      await remove();
+      removed += 1;
+    }
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw writeError(error, deps.paths.state("scheduler"));
   }
-  if (removed > 0) log.info({ removed }, "retention took old runs and journals away");
-  return { removed, isDone: true };
+  if (removed > 0) deps.log.info({ removed }, "took old runs and journals away");
+  return { removed, isDone };
 }
 
 type Remove = () => Promise<void>;

@@ -170,7 +170,7 @@ async function keepSweeping({ paths, clock, log, signal }: Life, ledgers: Ledger
     await pause(clock, waitMs, signal);
     if (signal.aborted) return;
     try {
-      const { isDone } = await sweep({ paths, clock, log, ledgers, spools: [] });
+      const { isDone } = await sweep({ paths, clock, log, ledgers });
       waitMs = isDone ? SWEEP_MS : AGAIN_MS;
     } catch (error) {
       if (!isInstarError(error)) throw error;

@@ -15,7 +15,6 @@ const DAY = 86_400_000;
 function testRetention(path: string, ledgers: Record<string, Partial<Ledger>> = {}) {
   const paths = agentPaths(path);
   const forgotten: string[] = [];
-  const swept: number[] = [];
   const deps: RetentionDeps = {
     paths,
     clock: createFakeClock(NOW),
@@ -25,9 +24,8 @@ function testRetention(path: string, ledgers: Record<string, Partial<Ledger>> = 
       of: (slug) => ({ ...emptyLedger(), standing: "on", ...ledgers[slug] }),
       forget: (slug) => void forgotten.push(slug),
     },
-    spools: [{ sweep: async ({ olderThanMs }) => void swept.push(olderThanMs) }],
   };
-  return { paths, deps, forgotten, swept };
+  return { paths, deps, forgotten };
 }
 
 async function makeRun(paths: AgentPaths, atMs: number, attempt = 1): Promise<string> {
@@ -113,9 +111,13 @@ test("of a removed job nothing is left after 13 months", async () => {
   expect(forgotten).toEqual(["beat"]);
 });
 
-test("spools forget what was done two days ago", async () => {
+test("what the disk refuses is told, with its place", async () => {
   await using dir = await tempDir();
-  const { deps, swept } = testRetention(dir.path);
-  await sweep(deps);
-  expect(swept).toEqual([2 * DAY]);
+  const { paths, deps } = testRetention(dir.path);
+  await mkdir(paths.state("scheduler"), { recursive: true });
+  await writeFile(runsFolder(paths), "a file where the folder should be");
+  await expect(sweep(deps)).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    message: expect.stringContaining("scheduler"),
+  });
 });
