@@ -1,13 +1,17 @@
-import { readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chown, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { DEMO_JOBS } from "../../bin/demo/jobs.ts";
 import { isAlive } from "../../shared/proc.ts";
 import { readStatus } from "../../shared/lifecycle.ts";
 import { agentPaths, exists } from "../../shared/paths.ts";
-import { instar, startInstar } from "../support/cli.ts";
+import { CLAUDE } from "../support/claude.ts";
+import { instar, type Said, startInstar } from "../support/cli.ts";
+import { DIST } from "../support/dist.ts";
 import { explain } from "../support/explain.ts";
 import { processesWith } from "../support/processes.ts";
+import { tempDir } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
 /** Where the demo says that its agent is. */
@@ -15,8 +19,30 @@ function folderOf(stdout: string): string {
   return /A throw-away agent in (\S+)/.exec(stdout)?.[1] ?? "";
 }
 
+/** Root gives itself up where it can: the demo is to work for everybody, and --keep below is root's own. */
+async function playDemo(): Promise<Said> {
+  await using home = await tempDir();
+  await chown(home.path, NOBODY, NOBODY).catch(() => undefined);
+  const drop = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
+  const program = join(DIST, "bin/instar.js");
+  const isRoot = process.getuid?.() === 0;
+  const canDrop = isRoot && (await run([...drop, "test", "-r", program, "-a", "-x", CLAUDE], home.path)).exitCode === 0;
+  return run([...(canDrop ? drop : []), process.execPath, program, "demo"], home.path);
+}
+
+const NOBODY = 65_534;
+
+function run([program = "", ...words]: readonly string[], home: string): Promise<Said> {
+  const env = { HOME: home, PATH: process.env["PATH"] };
+  return new Promise((resolve) => {
+    const child = execFile(program, words, { cwd: home, env }, (_error, stdout, stderr) =>
+      resolve({ stdout, stderr, exitCode: child.exitCode }),
+    );
+  });
+}
+
 test("the demo kills the scheduler in the middle of a prompt, finds nothing lost or doubled, and leaves nothing behind", async () => {
-  const { stdout, stderr, exitCode } = await instar(["demo"]);
+  const { stdout, stderr, exitCode } = await playDemo();
   expect(stdout + stderr).toContain("They agree: nothing lost, nothing doubled.");
   expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
   expect(stdout).toMatch(/SIGKILL to the scheduler, pid \d+/);
