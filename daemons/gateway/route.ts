@@ -101,5 +101,5 @@ export function wholeNumber(min: number, max: number, fallback: number): z.ZodTy
     .refine(isFit, { error: `must be a whole number from ${min} to ${max}` })
     .transform(Number)
     .default(fallback)
-    .meta({ type: "integer", minimum: min, maximum: max });
+    .meta({ type: "integer", minimum: min, maximum: max, default: fallback });
 }
