@@ -25,17 +25,16 @@ export function define(command: Command, frame: Frame): void {
       const paths = await frame.agent();
       const since = options.since === undefined ? undefined : sinceMs(options.since, Date.now());
       const filter = { types: options.type, slug: options.job };
-      const events = await readEvents(paths, { ...filter, limit: options.limit, sinceMs: since });
+      const wanted = { ...filter, limit: options.limit, sinceMs: since };
       if (!options.follow) {
+        const events = await readEvents(paths, wanted);
         const text = (): string => (events.length === 0 ? "nothing happened" : lines(frame, events));
         return frame.print(events, options, text);
       }
-      const show = (event: EventRecord): void =>
-        frame.say(options.json ? JSON.stringify(event) : lines(frame, [event]));
-      for (const event of events.reverse()) show(event);
       // Ended by a signal, as any program that follows.
       const { signal } = new AbortController();
-      for await (const event of followEvents(paths, filter, { clock: systemClock, signal })) show(event);
+      for await (const event of followEvents(paths, wanted, { clock: systemClock, signal }))
+        frame.say(options.json ? JSON.stringify(event) : lines(frame, [event]));
     });
 }
 

@@ -3,7 +3,7 @@ import { closest } from "../../shared/config.ts";
 import { systemClock } from "../../shared/clock.ts";
 import { type Frame, type JsonOption, jsonOption, misuse } from "../frame.ts";
 import { type Level, LEVELS, type LogLine, tellFields } from "../logs/line.ts";
-import { followLogs, logNames, readLogs } from "../logs/read.ts";
+import { followLogs, logEnds, readLogs } from "../logs/read.ts";
 import { sinceMs, wholeNumber } from "../options.ts";
 import { localTime, plain } from "../text.ts";
 
@@ -31,12 +31,11 @@ export function define(command: Command, frame: Frame): void {
     .addOption(jsonOption())
     .action(async (daemon: string | undefined, options: Options) => {
       const paths = await frame.agent();
-      const found = await logNames(paths);
-      if (daemon !== undefined) refuseUnknown(daemon, [...new Set([...KNOWN, ...found])]);
+      const ends = await logEnds(paths);
+      if (daemon !== undefined) refuseUnknown(daemon, [...new Set([...KNOWN, ...ends.keys()])]);
+      const filter = { level: levelOf(options.priority), names: daemon === undefined ? [] : [daemon], ends };
       const since = options.since === undefined ? undefined : sinceMs(options.since, Date.now());
-      const filter = { level: levelOf(options.priority), sinceMs: since };
-      const names = daemon === undefined ? found : [daemon];
-      const lines = await readLogs(paths, { ...filter, names, limit: options.limit });
+      const lines = await readLogs(paths, { ...filter, sinceMs: since, limit: options.limit });
       if (!options.follow) {
         const text = (): string => lines.map((line) => tell(frame, line)).join("\n") || "nothing was written";
         return frame.print(lines, options, text);
@@ -45,8 +44,7 @@ export function define(command: Command, frame: Frame): void {
       for (const line of lines) show(line);
       // Ended by a signal, as any program that follows.
       const { signal } = new AbortController();
-      const follow = { level: filter.level, names: daemon === undefined ? [] : names };
-      for await (const line of followLogs(paths, follow, { clock: systemClock, signal })) show(line);
+      for await (const line of followLogs(paths, filter, { clock: systemClock, signal })) show(line);
     });
 }
 

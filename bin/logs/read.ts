@@ -28,16 +28,40 @@ export async function logNames(paths: Pick<AgentPaths, "logs">): Promise<string[
   }
 }
 
-/** The last lines of the logs, by their time; of each file no more than its end is read. */
+/** How far each log goes now, in whole lines: what is read up to there can be followed from there. */
+export type LogEnds = ReadonlyMap<string, number>;
+
+export async function logEnds(paths: Pick<AgentPaths, "logs">): Promise<LogEnds> {
+  const names = await logNames(paths);
+  return new Map(await Promise.all(names.map(async (name) => [name, await endOfLines(fileOf(paths, name))] as const)));
+}
+
+/** Longer than any line of ours, which is at most 48 KiB. */
+const LAST_LINE_BYTES = 64 * 1024;
+
+async function endOfLines(path: string): Promise<number> {
+  const size = await sizeOf(path);
+  const tail = Buffer.from((await readTail(path, LAST_LINE_BYTES, size)) ?? "");
+  const end = tail.lastIndexOf("\n") + 1;
+  return end === 0 ? size : size - (tail.length - end);
+}
+
+function fileOf(paths: Pick<AgentPaths, "logs">, name: string): string {
+  return join(paths.logs, `${name}.log`);
+}
+
+/** The last lines of the logs up to `ends`, by their time; of each file no more than its last 4 MiB are read. */
 export async function readLogs(
   paths: Pick<AgentPaths, "logs">,
-  { names, limit, ...filter }: LogFilter & { readonly limit: number },
+  { names, limit, ends, ...filter }: LogFilter & { readonly limit: number; readonly ends: LogEnds },
 ): Promise<LogLine[]> {
   const lines: LogLine[] = [];
-  for (const name of names) {
-    const path = join(paths.logs, `${name}.log`);
+  for (const [name, end] of ends) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const path = fileOf(paths, name);
     // What was moved aside comes first.
-    for (const file of [`${path}.1`, path]) lines.push(...linesIn(name, (await readTail(file, MOST_BYTES)) ?? ""));
+    const texts = [await readTail(`${path}.1`, MOST_BYTES), await readTail(path, MOST_BYTES, end)];
+    for (const text of texts) lines.push(...linesIn(name, text ?? ""));
   }
   return lines
     .filter((line) => isWanted(line, filter))
@@ -72,28 +96,21 @@ interface Reader {
   readonly decoder: StringDecoder;
 }
 
-/** Yields lines as they are written, from now on, until the signal; logs that begin meanwhile too. */
+/** Yields lines as they are written after `ends`, until the signal; logs that begin meanwhile too. */
 export async function* followLogs(
   paths: Pick<AgentPaths, "logs">,
-  { names, ...filter }: LogFilter,
+  { names, ends, ...filter }: LogFilter & { readonly ends: LogEnds },
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): AsyncGenerator<LogLine> {
   const readers = new Map<string, Reader>();
-  const look = async (isFirst: boolean): Promise<LogLine[]> => {
-    const lines: LogLine[] = [];
-    for (const name of names.length > 0 ? names : await logNames(paths)) {
-      const reader = readers.get(name) ?? { offset: 0, rest: "", decoder: new StringDecoder("utf8") };
-      readers.set(name, reader);
-      const path = join(paths.logs, `${name}.log`);
-      if (isFirst) reader.offset = await sizeOf(path);
-      else lines.push(...linesIn(name, await readOn(path, reader), new Date(clock.now()).toISOString()));
-    }
-    return lines.filter((line) => isWanted(line, filter));
-  };
-  await look(true);
   while (!signal.aborted) {
+    for (const name of names.length > 0 ? names : await logNames(paths)) {
+      const reader = readers.get(name) ?? { offset: ends.get(name) ?? 0, rest: "", decoder: new StringDecoder("utf8") };
+      readers.set(name, reader);
+      const lines = linesIn(name, await readOn(fileOf(paths, name), reader), new Date(clock.now()).toISOString());
+      yield* lines.filter((line) => isWanted(line, filter));
+    }
     await pause(clock, LOOK_MS, signal);
-    yield* await look(false);
   }
 }
 

@@ -51,19 +51,24 @@ const LOOK_MS = 500;
 const LATE_MS = 3_600_000;
 const MOST_A_LOOK = 1000;
 
-/** Yields events as they are told, from now on, oldest first, until the signal. */
+/** Yields what happened, as `readEvents` but oldest first, and then what is told from now on, until the signal. */
 export async function* followEvents(
   paths: StatePaths,
-  filter: Pick<EventFilter, "types" | "slug">,
+  filter: EventFilter,
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): AsyncGenerator<EventRecord> {
+  const { types, slug } = filter;
   const look = (): Promise<EventRecord[]> =>
-    readEvents(paths, { ...filter, limit: MOST_A_LOOK, sinceMs: clock.now() - LATE_MS });
-  let seen = new Set((await look()).map(({ id }) => id));
+    readEvents(paths, { types, slug, limit: MOST_A_LOOK, sinceMs: clock.now() - LATE_MS });
+  // What is told between these two is in the second; what is told after it comes with the next look.
+  const before = await look();
+  const past = await readEvents(paths, filter);
+  yield* past.toReversed();
+  let seen = new Set([...before, ...past].map(({ id }) => id));
   while (!signal.aborted) {
     await pause(clock, LOOK_MS, signal);
     const events = await look();
-    for (const event of events.reverse()) if (!seen.has(event.id)) yield event;
-    seen = new Set(events.map(({ id }) => id));
+    for (const event of events.toReversed()) if (!seen.has(event.id)) yield event;
+    seen = new Set([...events, ...past].map(({ id }) => id));
   }
 }
