@@ -16,6 +16,8 @@ printf 'instar: %s\n' "$folder"
 
 # The kernel tells of a hangup only to this process, the session's first. It ends of it, and then all its group is told.
 trap : INT QUIT TERM
+# For the work too: whoever looks at the pane and stops it could not make it go on.
+trap '' TSTP
 (
   # Signals are for the work; the wrapper stays to see its end. A trap, other than ignoring, is not inherited.
   asked=0

@@ -29,7 +29,8 @@ export function createTmux(paths: AgentPaths, tmuxPath: () => string): Tmux {
   return {
     async openRun(name, folder) {
       // Its own words, without a shell between; nothing of the server's environment reaches the run.
-      const bare = ["/usr/bin/env", "-i", `PATH=${process.env["PATH"] ?? "/usr/bin:/bin"}`];
+      const tools = [process.env["PATH"], "/usr/bin", "/bin"].filter(Boolean).join(":");
+      const bare = ["/usr/bin/env", "-i", `PATH=${tools}`];
       await ask(["new-session", "-d", "-s", name, ...bare, "/bin/sh", WRAPPER, folder]);
     },
   };

@@ -247,3 +247,14 @@ test("a gate that does not answer says no", async () => {
   home.skip(10_000);
   expect(await verdict(run)).toEqual({ state: "refused", cause: { reason: "gate", detail: "no answer within 10 s" } });
 });
+
+test("whoever looks at the pane can end the run with ^C, and cannot freeze it with ^Z", async () => {
+  await using home = await runsHouse();
+  const run = home.script("sh -c ': >ready; exec sleep 300'");
+  await running(run);
+  await until(() => exists(file(home, "ready")));
+  const pane = (await home.tmux?.ask("list-panes", "-a", "-F", "#{pane_id}"))?.trim() ?? "";
+  await home.tmux?.ask("send-keys", "-t", pane, "C-z");
+  await home.tmux?.ask("send-keys", "-t", pane, "C-c");
+  expect(await endOf(run)).toMatchObject({ outcome: "failure", exitCode: 130, reason: "ended by SIGINT" });
+});
