@@ -4,8 +4,6 @@
  * and what can be made again (`writeSnapshot`).
  */
 export { openStore } from "./store/document.ts";
-export type { Store, StoreOptions } from "./store/document.ts";
 export { makeFolder, replaceFile, syncFolder, writeError, writeTemporary } from "./store/durable.ts";
-export type { Temporary } from "./store/durable.ts";
 export { editFile } from "./store/edit.ts";
 export { writeSnapshot } from "./store/snapshot.ts";
