@@ -1,5 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
-import { describeError, isInstarError } from "../../shared/errors.ts";
+import { isInstarError } from "../../shared/errors.ts";
 import type { QueuedSlot } from "../../shared/job-views.ts";
 import type { Acts, Order } from "./acts.ts";
 import { admit, type Candidate, type House, type Verdict } from "./admission.ts";
@@ -68,7 +68,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     const done = act()
       .catch((error: unknown) => {
         if (!isInstarError(error)) bug ??= { error };
-        slot.trouble = describeError(error);
+        slot.trouble = isInstarError(error) ? error.message : "a fault of the scheduler's own";
         slot.wakeMs = clock.monotonicMs() + AGAIN_MS;
       })
       .finally(() => {

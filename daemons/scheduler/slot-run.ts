@@ -71,7 +71,7 @@ export function createSlotRun(
   const gateAt = gateFolder(folder);
   const troubled = (error: InstarError): { wakeAt: number; trouble: string } => ({
     wakeAt: clock.now() + TROUBLE_MS,
-    trouble: describeError(error),
+    trouble: error.message,
   });
 
   /** Drives as far as it goes. What will not pass closes the folder, and is told by it from then on. */
