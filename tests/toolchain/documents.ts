@@ -2,8 +2,11 @@ import type { Argument, Command, Option } from "commander";
 import { z } from "zod";
 import { createFrame } from "../../bin/frame.ts";
 import { createWholeProgram, wordsOf } from "../../bin/program.ts";
+import { openApiDocument } from "../../daemons/gateway/openapi.ts";
+import { ROUTES } from "../../daemons/gateway/routes.ts";
 import { configJsonSchema, UNREAD_SECTIONS } from "../../shared/config.ts";
 import { jobsJsonSchema } from "../../shared/jobs.ts";
+import { release } from "../../shared/lifecycle.ts";
 import { BUS_VERSION, EVENTS, PUBLISHERS, REQUESTS } from "../../shared/protocol.ts";
 
 /** Every generated document, by its name in docs/generated/. */
@@ -14,6 +17,7 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ["config.md", configDocument(configJsonSchema() as Schema)],
     ["config.schema.json", json(configJsonSchema())],
     ["jobs.schema.json", json(jobsJsonSchema())],
+    ["openapi.json", json(openApiDocument(ROUTES, await release()))],
   ]);
 }
 
