@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { isoInstant } from "../clock.ts";
 import { type Config, loadConfig } from "../config.ts";
-import { readStatus } from "../lifecycle.ts";
 import { type InvalidJob, type Job, loadJobs, PRIORITIES } from "../jobs.ts";
 import type { AgentPaths } from "../paths.ts";
 import { Instant, Outcome } from "../protocol.ts";
@@ -49,9 +48,9 @@ export async function readJobViews(
     readNow(paths),
   ]);
   const views: JobView[] = invalid.map(viewOfInvalid);
-  const queue = jobs.values();
+  const left = jobs.values();
   const readOn = async (): Promise<void> => {
-    for (const job of queue) {
+    for (const job of left) {
       const { ledger } = await loadLedger(paths, job.slug);
       const schedule = parseSchedule(job.schedule, job.timezone ?? config.scheduler.timezone);
       const queue = [...ledger.open.values()].map((open) => queuedSlot(job.slug, open, now));
@@ -70,8 +69,11 @@ function placeOf(order: ReadonlyMap<string, number>, { slug, standing }: JobView
 
 /** What the scheduler says of open slots; null while it is down. */
 async function readNow(paths: AgentPaths): Promise<SchedulerView | null> {
-  const [view, status] = await Promise.all([readSchedulerView(paths), readStatus(paths, "scheduler")]);
-  return view?.pid === status?.pid ? view : null;
+  const view = await readSchedulerView(paths);
+  if (view === null) return null;
+  // Loaded only where there is something to check: it brings more than all the rest of this.
+  const { readStatus } = await import("../lifecycle.ts");
+  return (await readStatus(paths, "scheduler"))?.pid === view.pid ? view : null;
 }
 
 /** That a slot is open is told by its journal; how far it is, by the scheduler. */

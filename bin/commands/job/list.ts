@@ -1,27 +1,25 @@
 import type { Command } from "commander";
 import { type JobView, readJobViews } from "../../../shared/job-views.ts";
 import { type Frame, type JsonOption, jsonOption } from "../../frame.ts";
-import { openSlots, type OpenOf } from "../../open-slots.ts";
 import { localTime, plain, table } from "../../text.ts";
 
 export function define(command: Command, frame: Frame): void {
   command.addOption(jsonOption()).action(async (options: JsonOption) => {
     const paths = await frame.agent();
-    const [views, openOf] = await Promise.all([readJobViews(paths, { nowMs: Date.now() }), openSlots(paths)]);
-    const listed = views.map((view) => Object.assign(view, { open: openOf(view.slug) }));
-    frame.print(listed, options, () => {
+    const views = await readJobViews(paths, { nowMs: Date.now() });
+    frame.print(views, options, () => {
       if (views.length === 0) return "no jobs; add one: instar help job add";
       const valid = views.filter(({ standing }) => standing !== "invalid");
       const invalid = views.filter(({ standing }) => standing === "invalid");
       const head = ["SLUG", "SCHEDULE", "NEXT", "LAST", "OUTCOME", "FAILED", "NOW"];
-      const rows = valid.map((view) => row(frame, view, openOf));
+      const rows = valid.map((view) => row(frame, view));
       return [table(head, rows), ...invalid.map((view) => faultLine(frame, view))].join("\n").trim();
     });
   });
 }
 
-function row(frame: Frame, view: JobView, openOf: OpenOf): string[] {
-  const { slug, schedule, standing, nextRun, lastRun, lastOutcome, consecutiveFailures } = view;
+function row(frame: Frame, view: JobView): string[] {
+  const { slug, schedule, standing, nextRun, lastRun, lastOutcome, consecutiveFailures, queue } = view;
   const failed = consecutiveFailures === 0 ? "-" : frame.paint("red", `${consecutiveFailures} in a row`);
   const next = standing === "disabled" ? frame.paint("dim", "switched off") : localTime(nextRun);
   return [
@@ -31,7 +29,7 @@ function row(frame: Frame, view: JobView, openOf: OpenOf): string[] {
     localTime(lastRun),
     outcome(frame, lastOutcome),
     failed,
-    now(openOf(slug)),
+    now(queue),
   ];
 }
 
@@ -41,9 +39,9 @@ function outcome(frame: Frame, lastOutcome: JobView["lastOutcome"]): string {
 }
 
 /** What goes on of a job: `running`, `2 waiting: all 2 places are taken`. */
-function now(open: ReturnType<OpenOf>): string {
+function now(queue: JobView["queue"]): string {
   const counts = new Map<string, number>();
-  for (const { state, reason } of open) {
+  for (const { state, reason } of queue) {
     const text = reason === undefined ? state : `${state}: ${plain(reason)}`;
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
