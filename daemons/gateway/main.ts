@@ -9,11 +9,13 @@
  */
 import { openBus } from "../../shared/bus.ts";
 import { runDaemon } from "../../shared/lifecycle.ts";
+import { openJobBoard } from "./job-board.ts";
 import { serveHttp } from "./serve.ts";
 import { followSuite } from "./suite.ts";
 
 await runDaemon("gateway", async (life) => {
   await using bus = await openBus(life.paths, "gateway", life);
   await using suite = await followSuite(life);
-  await serveHttp({ life, bus, suite });
+  using jobs = openJobBoard({ paths: life.paths, clock: life.clock, config: life.config, bus });
+  await serveHttp({ life, bus, suite, jobs });
 });

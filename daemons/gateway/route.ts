@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Config } from "../../shared/config.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { AgentPaths } from "../../shared/paths.ts";
+import type { JobBoard } from "./job-board.ts";
 import type { Suite } from "./suite.ts";
 
 /** What routes answer from. */
@@ -15,6 +16,7 @@ export interface RouteDeps {
   /** Monotonic. */
   readonly startedMs: number;
   readonly suite: Suite;
+  readonly jobs: JobBoard;
   readonly bus: Pick<Bus, "request">;
 }
 
@@ -93,7 +95,10 @@ export function route<
 }
 
 /** A whole number in a query, where everything is text. */
-export function wholeNumber(min: number, max: number, fallback: number): z.ZodType<number> {
+export function wholeNumber(
+  what: string,
+  { min, max, fallback }: Readonly<Record<"min" | "max" | "fallback", number>>,
+): z.ZodType<number> {
   const isFit = (text: unknown): boolean =>
     typeof text === "string" && /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max;
   return z
@@ -101,5 +106,5 @@ export function wholeNumber(min: number, max: number, fallback: number): z.ZodTy
     .refine(isFit, { error: `must be a whole number from ${min} to ${max}` })
     .transform(Number)
     .default(fallback)
-    .meta({ type: "integer", minimum: min, maximum: max, default: fallback });
+    .meta({ description: `${what}; without it ${fallback}`, type: "integer", minimum: min, maximum: max });
 }

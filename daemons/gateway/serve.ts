@@ -5,6 +5,7 @@ import { pause } from "../../shared/clock.ts";
 import { type Config, resolveSecret } from "../../shared/config.ts";
 import { describeError, InstarError, systemCode } from "../../shared/errors.ts";
 import type { Life } from "../../shared/lifecycle.ts";
+import type { JobBoard } from "./job-board.ts";
 import { createFace } from "./server.ts";
 import type { Suite } from "./suite.ts";
 
@@ -15,13 +16,14 @@ export interface ServeDeps {
   >;
   readonly bus: Pick<Bus, "request">;
   readonly suite: Suite;
+  readonly jobs: JobBoard;
 }
 
 /** How often a port that another program holds is tried again. */
 const RETRY_MS = 2000;
 
 /** Serves until the daemon is told to end; listens anew when config.json says another place or limit. */
-export async function serveHttp({ life, bus, suite }: ServeDeps): Promise<void> {
+export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<void> {
   const startedMs = life.clock.monotonicMs();
   await using token = await followToken(life);
   let isReady = false;
@@ -37,6 +39,7 @@ export async function serveHttp({ life, bus, suite }: ServeDeps): Promise<void> 
       release,
       startedMs,
       suite,
+      jobs,
       bus,
       listen,
       token: current,

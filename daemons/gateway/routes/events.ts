@@ -10,8 +10,8 @@ export const eventsRoute = route({
   path: "/events",
   summary: "What happened, newest first",
   query: z.strictObject({
-    limit: wholeNumber(1, 1000, 50).describe("at most so many"),
-    since: wholeNumber(1, 720, 24).describe("hours to look back"),
+    limit: wholeNumber("at most so many", { min: 1, max: 1000, fallback: 50 }),
+    since: wholeNumber("hours to look back", { min: 1, max: 720, fallback: 24 }),
     type: z
       .union([EventType, z.array(EventType)], { error: `must be one of ${EVENT_TYPES.join(", ")}` })
       .optional()

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isInstarError } from "../../../shared/errors.ts";
-import { JobViews, readJobViews } from "../../../shared/job-views.ts";
+import { JobViews } from "../../../shared/job-views.ts";
 import { loadJobs, noSuchJob, setJobEnabled } from "../../../shared/jobs.ts";
 import type { AgentPaths } from "../../../shared/paths.ts";
 import { REQUESTS, Slug, TriggerAnswer } from "../../../shared/protocol.ts";
@@ -20,7 +20,7 @@ const list = route({
   summary: "Every entry of jobs.json with its next and last run and what of it waits; those that are not valid last",
   answer: JobViews,
   fails: ["CONFIG_INVALID"],
-  handle: (_ask, { paths, clock, config }) => readJobViews(paths, { nowMs: clock.now(), config: config() }),
+  handle: (_ask, { jobs }) => jobs.read(),
 });
 
 const trigger = route({
@@ -32,7 +32,11 @@ const trigger = route({
   answer: TriggerAnswer,
   fails: ["JOB_NOT_FOUND", "CONFLICT", "STORE_FULL"],
   limit: LIMIT,
-  handle: ({ params: { slug } }, { paths, clock, bus }) => triggerJob(paths, slug, { clock, bus }),
+  async handle({ params: { slug } }, { paths, clock, bus, jobs }) {
+    const answer = await triggerJob(paths, slug, { clock, bus });
+    jobs.drop();
+    return answer;
+  },
 });
 
 const reload = route({
@@ -42,7 +46,11 @@ const reload = route({
   answer: Reloaded,
   fails: ["CONFIG_INVALID", "UNAVAILABLE"],
   limit: LIMIT,
-  handle: (_ask, { bus }) => bus.request("jobs.reload", {}, { timeoutMs: ASK_MS }),
+  async handle(_ask, { bus, jobs }) {
+    const answer = await bus.request("jobs.reload", {}, { timeoutMs: ASK_MS });
+    jobs.drop();
+    return answer;
+  },
 });
 
 const change = route({
@@ -57,6 +65,7 @@ const change = route({
   async handle({ params: { slug }, body: { enabled } }, deps) {
     await setJobEnabled(deps.paths, slug, enabled);
     await lookAgain(deps);
+    deps.jobs.drop();
     return { slug, enabled };
   },
 });
@@ -66,7 +75,7 @@ const history = route({
   path: "/jobs/:slug/history",
   summary: "What became of a job's due instants, newest first; of a removed job too",
   params: OfJob,
-  query: z.strictObject({ limit: wholeNumber(1, 1000, 100).describe("at most so many") }),
+  query: z.strictObject({ limit: wholeNumber("at most so many", { min: 1, max: 1000, fallback: 100 }) }),
   answer: z.array(HistoryEntry),
   fails: ["JOB_NOT_FOUND", "CONFIG_INVALID"],
   async handle({ params: { slug }, query: { limit } }, { paths }) {
