@@ -3,5 +3,5 @@
  * however often its teller dies.
  */
 export { EVENT_TYPES, EventRecord, EventType } from "./events/record.ts";
-export { type EventFilter, followEvents, readEvents } from "./events/read.ts";
+export { followEvents, readEvents } from "./events/read.ts";
 export { type Events, openEvents } from "./events/tell.ts";

@@ -8,7 +8,7 @@ import type { AgentPaths } from "./paths.ts";
 import { editFile } from "./store.ts";
 
 export { type InvalidJob, type ParsedJobs, parseJobs } from "./jobs/parse.ts";
-export { Job, OVERLAPS, PRIORITIES } from "./jobs/schema.ts";
+export { Job, PRIORITIES } from "./jobs/schema.ts";
 
 type JobsPath = Pick<AgentPaths, "jobs">;
 

@@ -54,8 +54,8 @@ type Finished = Extract<SlotRecord, { type: "finished" }>;
 
 function tellEnd({ outcome, exitCode, signal, reason, startedAt, endedAt }: Finished): string {
   const how = [
-    ...(exitCode === null ? [] : [`exit ${exitCode}`]),
-    ...(signal === null ? [] : [signal]),
+    ...(reason !== undefined || exitCode === null ? [] : [`exit ${exitCode}`]),
+    ...(reason !== undefined || signal === null ? [] : [signal]),
     ...(startedAt === null ? [] : [`after ${duration(Date.parse(endedAt) - Date.parse(startedAt))}`]),
     ...(reason === undefined ? [] : [plain(reason)]),
   ];

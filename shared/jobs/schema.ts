@@ -5,7 +5,7 @@ import { Slug } from "../protocol.ts";
 import { parseSchedule } from "../schedule.ts";
 
 export const PRIORITIES = ["critical", "high", "normal", "low"] as const;
-export const OVERLAPS = ["skip", "buffer-one", "buffer-all", "cancel-other", "allow"] as const;
+const OVERLAPS = ["skip", "buffer-one", "buffer-all", "cancel-other", "allow"] as const;
 
 const text = z.string().min(1);
 const minutes = z.number().positive().max(525_600);
