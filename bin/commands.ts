@@ -81,6 +81,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { words: "job remove", summary: "take a job out; its history stays", load: () => import("./commands/job/remove.ts") },
   { words: "slots", summary: "a job's slots: to come, open, past", load: () => import("./commands/slots.ts") },
   { words: "why", summary: "the whole account of one run or slot", load: () => import("./commands/why.ts") },
+  {
+    words: "simulate",
+    summary: "when jobs will be due, and when the clocks are set",
+    load: () => import("./commands/simulate.ts"),
+  },
   { words: "events", summary: "what happened", load: () => import("./commands/events.ts") },
   { words: "logs", summary: "what the daemons wrote", load: () => import("./commands/logs.ts") },
   {
