@@ -1,5 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
-import { describeError, type InstarError, isInstarError } from "../../shared/errors.ts";
+import { type InstarError, isInstarError } from "../../shared/errors.ts";
 import type { Job } from "../../shared/jobs.ts";
 import type { AgentPaths } from "../../shared/paths.ts";
 import type { SkipCause } from "../../shared/protocol.ts";
