@@ -132,6 +132,12 @@ describe("the package", { timeout: LIMIT_MS }, () => {
       return history[0]?.outcome && history;
     });
     expect(entry).toMatchObject({ outcome: "success", exitCode: 0, trigger: "manual" });
+    const { findings } = JSON.parse(await works("doctor", "--json")) as { findings: unknown[] };
+    const pid = status.daemons["gateway"]?.pid;
+    expect(findings).toContainEqual({ check: "suite", state: "ok", says: "the suite is running (background)" });
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: "port", says: expect.stringContaining(`is held by our gateway (pid ${pid})`) }),
+    );
     await works("server", "stop");
     const after = await instar(["--dir", dir, "status", "--json"]);
     expect(JSON.parse(after.stdout)).toMatchObject({ running: false });
