@@ -5,7 +5,7 @@ import { parseEvery } from "./schedule/every.ts";
 import { parseOnce } from "./schedule/once.ts";
 import { openZone } from "./schedule/zone.ts";
 
-export { openZone, type Zone, type ZoneChange } from "./schedule/zone.ts";
+export { openZone, type ZoneChange } from "./schedule/zone.ts";
 
 /** When a job is due. All instants are epoch milliseconds. */
 export interface Schedule {

@@ -1,8 +1,6 @@
 /** The slot journal: what became of every due instant of every job, and what follows from it. */
 export {
-  CheckpointRecord,
   ClaimedRecord,
-  ClaimTrigger,
   ConsideredRecord,
   FinishedRecord,
   GapRecord,
@@ -13,5 +11,5 @@ export {
 } from "./slots/records.ts";
 export { applyRecord, checkpointOf, emptyLedger, type Ledger, type OpenSlot } from "./slots/ledger.ts";
 export { jobsWithSlots, monthFiles, monthOf, slotFolder } from "./slots/files.ts";
-export { type LoadedLedger, loadLedger, readRecordsBackwards } from "./slots/load.ts";
-export { GapEntry, HistoryEntry, readHistory, SlotEntry } from "./slots/history.ts";
+export { loadLedger, readRecordsBackwards } from "./slots/load.ts";
+export { HistoryEntry, readHistory, SlotEntry } from "./slots/history.ts";
