@@ -28,7 +28,7 @@ async function supervise(
     ] as const;
   });
   const all = { mode: "background", programs: Object.fromEntries(held), ...fields };
-  await say(agent, "supervisor", all as Partial<DaemonStatus>);
+  await say(agent, "supervisor", all);
 }
 
 const nobody = { pid: null, since: null, restarts: 0 };
