@@ -6,6 +6,7 @@ import type { SuiteStatus } from "../../shared/agent-status.ts";
 import { parseConfig } from "../../shared/config.ts";
 import { InstarError } from "../../shared/errors.ts";
 import type { DaemonStatus } from "../../shared/lifecycle.ts";
+import { readJobViews } from "../../shared/job-views.ts";
 import { agentPaths, type AgentPaths } from "../../shared/paths.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { tempDir } from "./temp.ts";
@@ -77,6 +78,7 @@ export async function testFace(options: TestFaceOptions = {}): Promise<TestFace>
       config: () => config,
       token: () => TOKEN,
       suite: { status: () => options.suite ?? WELL, scheduler: () => scheduler },
+      jobs: { read: () => readJobViews(paths, { nowMs: clock.now(), config }), drop: () => undefined },
       listen: { host: "127.0.0.1", requestTimeoutMs: options.requestTimeoutMs ?? 30_000 },
       log: { debug: () => undefined, error: (fields) => void errors.push(fields) },
     },
