@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { type Clock, systemClock } from "../clock.ts";
 import { type Config, loadConfig, watchConfig } from "../config.ts";
 import { CATALOGUE, EXIT, InstarError, isInstarError } from "../errors.ts";
-import { createLog, type Log } from "../log.ts";
+import type { Log } from "../log.ts";
 import { agentPaths, type AgentPaths, findAgent, makePrivate } from "../paths.ts";
 import type { DaemonName } from "../protocol.ts";
 import { keepHealing } from "./healing.ts";
@@ -41,6 +41,8 @@ const DRAIN_MS = 5_000;
  * its place, reads its config, keeps its status file, hears signals, and ends the process with the code of EXIT that fits.
  */
 export async function runDaemon(name: DaemonName, setup: (life: Life) => Promise<void>): Promise<never> {
+  // For daemons alone: commands that read a status come through the same door, and are quick.
+  const { createLog } = await import("../log.ts");
   const log = createLog({ name });
   const stop = new AbortController();
   const end = (error: unknown): never => {
