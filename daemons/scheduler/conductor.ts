@@ -53,7 +53,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     phase: slot.phase,
     job: jobOf(slot.run.slug),
     isManual: slot.open.firstTrigger === "manual",
-    dueInMs: slot.wakeMs - clock.monotonicMs(),
+    dueInMs: slot.dueMs - clock.monotonicMs(),
     verdict: verdicts.get(slot.key) ?? null,
   });
   const orderFor = (slot: LiveSlot): Order => {
@@ -86,7 +86,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
   const seeNew = async (): Promise<void> => {
     for (const slot of sync()) {
       if (slot.isSeen) continue;
-      if (slot.phase === "retrying") slot.wakeMs = retryDueMs(slot, clock);
+      if (slot.phase === "retrying") slot.dueMs = retryDueMs(slot, clock);
       await acts.see(orderFor(slot));
     }
   };

@@ -22,6 +22,8 @@ export interface LiveSlot {
   isBusy: boolean;
   /** It is to be looked at again then. */
   wakeMs: number;
+  /** Of a retrying one: its next attempt is due then. */
+  dueMs: number;
   /** It was ordered to end, for a later slot. */
   hasToMakeWay: boolean;
   /** Its begin was told. */
@@ -94,6 +96,7 @@ function liveSlot(slug: string, open: OpenSlot, order: number): LiveSlot {
     isSeen: false,
     isBusy: false,
     wakeMs: 0,
+    dueMs: 0,
     hasToMakeWay: false,
     isBeginTold: false,
     waitsFor: null,

@@ -123,13 +123,23 @@ test("a step that fails for a reason that passes is told of and taken again; a b
   await expect(conductor.look()).rejects.toThrow("a bug");
 });
 
+test("a retry that is awaited ends with its job at once, not when it would have been due", async () => {
+  const taken: string[] = [];
+  const { conductor, write } = conduct([], async (step) => void taken.push(step.step));
+  write(claim(SLOT, "gone"));
+  write(["gone", { ...finished(SLOT), outcome: "failure", retryAt: isoInstant(Date.parse(SLOT) + 3_600_000) }]);
+  await conductor.look();
+  expect(taken).toEqual(["refuse"]);
+});
+
 test("a retry is awaited for as long as it was to be, whatever the wall clock shows", async () => {
   const { conductor, write } = conduct(["a"], async () => undefined);
   write(claim(SLOT, "a"));
   const retryAt = isoInstant(Date.parse(SLOT) + 60_000);
   // Told a year ago, or in a year: a minute is a minute.
   write(["a", { ...finished(SLOT), outcome: "failure", retryAt }]);
-  expect(await conductor.look()).toBe(Number.POSITIVE_INFINITY);
+  const waitMs = await conductor.look();
+  expect(waitMs).toBe(Number.POSITIVE_INFINITY);
 
   const ahead = isoInstant(Date.now() + 365 * 86_400_000);
   const inAYear = conduct(["a"], async () => undefined);
