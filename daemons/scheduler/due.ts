@@ -113,7 +113,7 @@ function considered({ standing, schedule }: DueJob, ledger: Ledger, nowMs: numbe
     schedule: schedule ? nameOf(schedule) : (ledger.schedule ?? ""),
     standing,
     reason,
-    ...(isSteppedBack ? { claimedAhead: ahead } : {}),
+    ...(isSteppedBack || ahead.length > 0 ? { claimedAhead: ahead } : {}),
   };
 }
 
