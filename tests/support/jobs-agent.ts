@@ -47,9 +47,15 @@ export function waitsFor(name: string, then = "exit 0"): { type: "script"; value
   return { type: "script", value: `echo "$INSTAR_RUN_ID" >> "$INSTAR_AGENT_DIR/${RAN}"\n${wait}\n${then}` };
 }
 
+interface RareJob {
+  readonly slug: string;
+  readonly name: string;
+  readonly schedule: string;
+}
+
 /** A job that runs only when it is wished for. */
-export function rareJob(slug: string, more: object): { readonly slug: string; readonly schedule: string } {
-  return { slug, schedule: RARELY, ...{ name: slug }, ...more };
+export function rareJob(slug: string, more: object): RareJob {
+  return { slug, name: slug, schedule: RARELY, ...more };
 }
 
 export async function jobsAgent(options: TempAgentOptions = {}): Promise<JobsAgent> {

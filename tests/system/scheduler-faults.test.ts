@@ -119,7 +119,7 @@ test("damaged lines in a slot journal are passed over and told of; the job goes 
   const journal = join(agent.paths.state("scheduler"), "slots/beat", `${new Date().toISOString().slice(0, 7)}.jsonl`);
   const text = await readFile(journal, "utf8");
   const lines = text.trimEnd().split("\n");
-  await writeFile(journal, `${[...lines, "{ damaged", '{"v":1,"type":"clai'].join("\n")}`);
+  await writeFile(journal, [...lines, "{ damaged", '{"v":1,"type":"clai'].join("\n"));
   const second = await agent.schedule();
   const count = (await agent.ran()).length;
   await until(async () => (await agent.ran()).length > count);

@@ -7,7 +7,7 @@ import { identify } from "../../shared/proc.ts";
 import { readWitness, runFolder, runIdOf } from "../../shared/runs.ts";
 import { saysItRan } from "../support/explain.ts";
 import { jobsAgent, rareJob, waitsFor } from "../support/jobs-agent.ts";
-import { ofType, recordsOf } from "../support/scheduler-lives.ts";
+import { ofType, seenUntil } from "../support/scheduler-lives.ts";
 import { startTmux } from "../support/tmux.ts";
 import { until } from "../support/until.ts";
 
@@ -105,9 +105,12 @@ test("jobs.json is followed: a job that comes runs, one that changes runs as it 
   await agent.setJobs([{ ...job, execute: saysItRan("exit 9") }]);
   await until(async () => (await ofType(agent, "new", "finished")).some(({ exitCode }) => exitCode === 9));
   await agent.setJobs([{ ...job, enabled: false }]);
-  await until(async () =>
-    (await recordsOf(agent, "new")).some((record) => record.type === "considered" && record.standing === "disabled"),
+  const seen = await seenUntil(
+    agent,
+    "new",
+    (records) => records.filter(({ type }) => type === "considered").length > 1,
   );
+  expect(seen.filter(({ type }) => type === "considered").at(-1)).toMatchObject({ standing: "disabled" });
 });
 
 test("what the scheduler does can be seen: running, waiting, retrying", async () => {
