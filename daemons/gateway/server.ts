@@ -35,9 +35,9 @@ export function createFace(deps: FaceDeps, routes: readonly Route[] = ROUTES): F
     connectionTimeout: timeoutMs * 2,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
-    // Node looks for slow clients so often; 408 in time needs more than its 30 s.
+    // Node looks for slow clients every 30 s, unless told otherwise.
     http: {
-      connectionsCheckingInterval: Math.min(1000, Math.ceil(timeoutMs / 4)),
+      connectionsCheckingInterval: Math.min(5000, Math.ceil(timeoutMs / 4)),
       headersTimeout: timeoutMs,
       maxHeaderSize: 16_384,
     },

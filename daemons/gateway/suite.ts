@@ -1,12 +1,15 @@
 import { type SuiteStatus, readSuiteStatus } from "../../shared/agent-status.ts";
 import type { Clock } from "../../shared/clock.ts";
+import { systemCode } from "../../shared/errors.ts";
 import { type DaemonStatus, readStatus } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import type { AgentPaths } from "../../shared/paths.ts";
 import { watchFolder } from "../../shared/watch.ts";
 
+/** What the file system did not tell is found so often. */
+const LOOK_MS = 10_000;
 /** A SIGKILL changes no file: the dead are looked for. */
-const LOOK_MS = 1000;
+const PULSE_MS = 1000;
 
 /** What the daemons last said of themselves, at hand without reading a file. */
 export interface Suite {
@@ -17,7 +20,7 @@ export interface Suite {
 /** Follows the status files of the suite. */
 export async function followSuite(deps: {
   readonly paths: AgentPaths;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "monotonicMs">;
   readonly log: Pick<Log, "warn">;
 }): Promise<Suite & AsyncDisposable> {
   const { paths, clock, log } = deps;
@@ -45,13 +48,17 @@ export async function followSuite(deps: {
     isNews = true;
     looking ??= lookAgain();
   };
-  const lookByTime = (): void => {
-    timer = clock.after(LOOK_MS, lookByTime);
+  let lookedMs = clock.monotonicMs();
+  const pulse = (): void => {
+    timer = clock.after(PULSE_MS, pulse);
+    const isDue = clock.monotonicMs() - lookedMs >= LOOK_MS;
+    if (!isDue && Object.values(seen.status.daemons).every(({ pid }) => pid === null || hasProcess(pid))) return;
+    lookedMs = clock.monotonicMs();
     news();
   };
   const names = ["scheduler", "gateway", "supervisor"].map((name) => `${name}.status.json`);
   const watch = watchFolder(paths.run, { names, onNews: news });
-  lookByTime();
+  pulse();
   return {
     status: () => seen.status,
     scheduler: () => seen.scheduler,
@@ -62,4 +69,14 @@ export async function followSuite(deps: {
       await looking;
     },
   };
+}
+
+/** Cheap, and wrong only for a pid that another process has by now: the next look finds that. */
+function hasProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) === "ESRCH") return false;
+    throw error;
+  }
 }
