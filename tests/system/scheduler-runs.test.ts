@@ -110,7 +110,7 @@ test("jobs.json is followed: a job that comes runs, one that changes runs as it 
     "new",
     (records) => records.filter(({ type }) => type === "considered").length > 1,
   );
-  expect(seen.filter(({ type }) => type === "considered").at(-1)).toMatchObject({ standing: "disabled" });
+  expect(seen.findLast(({ type }) => type === "considered")).toMatchObject({ standing: "disabled" });
 });
 
 test("what the scheduler does can be seen: running, waiting, retrying", async () => {
