@@ -57,14 +57,20 @@ const Sessions = z.strictObject({
   env: Environment.prefault({}).describe("handed to every run besides the allow list: ANTHROPIC_BASE_URL, proxies, …"),
 });
 
-const Scheduler = z.strictObject({
+const SchedulerFields = z.strictObject({
   enabled: z.boolean().default(true).describe("false: nothing starts; every instant is recorded as skipped, paused"),
   maxParallelJobs: z.int().min(1).max(100).default(2).describe("runs at once"),
-  timezone: TimeZone.optional()
-    .transform((zone) => zone ?? machineZone())
-    .describe("the zone of schedules that name none; default: the machine's"),
+  timezone: TimeZone.optional().describe("the zone of schedules that name none; default: the machine's"),
   quotaThresholds: QuotaThresholds.prefault({}).describe("percent of the weekly quota"),
 });
+
+const Scheduler = SchedulerFields.transform(({ timezone, ...fields }) => ({
+  ...fields,
+  /** Found out when it is asked for: that takes a while, and most commands do not need to know. */
+  get timezone(): string {
+    return timezone ?? machineZone();
+  },
+}));
 
 const Telegram = z.strictObject({
   type: z.literal("telegram"),

@@ -113,7 +113,7 @@ test("the checkout's own Node comes first", async () => {
   await writeFile(node, '#!/bin/sh\necho "its own: $@"\n');
   await chmod(node, 0o755);
   const { stdout } = await run("/bin/sh", [launcher, "job", "list"]);
-  expect(stdout).toBe(`its own: ${dir.path}/dist/bin/instar.js job list\n`);
+  expect(stdout).toBe(`its own: --min-semi-space-size=16 ${dir.path}/dist/bin/instar.js job list\n`);
 });
 
 test("an older Node is told what is wrong: 69", async () => {
