@@ -64,6 +64,8 @@ export async function settleAndExplain(
   jobs: readonly ExplainedJob[],
   scheduler: Started,
 ): Promise<Record<string, Explanation>> {
+  // Before it is up it may not have told yet what an earlier life left untold.
+  await scheduler.ready;
   await until(async () => (await Promise.all(jobs.map(({ slug }) => isOver(agent, slug)))).every(Boolean));
   await scheduler.stop();
   const found: Record<string, Explanation> = {};
