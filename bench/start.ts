@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { EXIT } from "../shared/errors.ts";
 import { DIST } from "../tests/support/dist.ts";
 import { tempAgent, type TempAgent } from "../tests/support/temp-agent.ts";
 import { startTmux } from "../tests/support/tmux.ts";
@@ -36,12 +37,12 @@ const JOBS = Array.from({ length: 10 }, (_, index) => ({
 
 const bareNode: Act = () => timed(() => run(process.execPath, ["-e", "0"]));
 
-/** The program itself, without the shell script that looks for a Node. `status` of what does not run leaves with 1. */
+/** The program itself, without the shell script that looks for a Node. `status` says in its exit code that nothing runs. */
 function command(...words: string[]): Promise<number> {
   const program = join(DIST, "bin/instar.js");
   return timed(() =>
     run(process.execPath, [program, ...words]).catch((error: { code?: unknown }) => {
-      if (words[0] !== "status" || error.code !== 1) throw error;
+      if (words[0] !== "status" || error.code !== EXIT.unavailable) throw error;
     }),
   );
 }

@@ -1,4 +1,5 @@
 import { delimiter, join } from "node:path";
+import { outsideOfSession } from "../../shared/claude.ts";
 import { InstarError } from "../../shared/errors.ts";
 import { exists, PACKAGE_ROOT } from "../../shared/paths.ts";
 
@@ -33,7 +34,16 @@ export function scriptedEnvironment(scripted: { readonly home: string; readonly 
   };
 }
 
+/** What of an owner's environment says how the CLI reaches a model: a run is not given it unless the config says so. */
+const REACHES_A_MODEL = /^(ANTHROPIC|AWS|CLAUDE_CODE|CLOUD_ML|GOOGLE|VERTEX)_/;
+
+/** The environment in which the CLI works with the owner's own login, wherever that is kept. */
+export function ownersEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const own = Object.entries(outsideOfSession(env)).filter(([name]) => REACHES_A_MODEL.test(name));
+  return { ...Object.fromEntries(own), ...sandboxed() };
+}
+
 /** What lets root run the CLI without permission prompts; for folders that are thrown away. */
-export function sandboxed(): Record<string, string> {
+function sandboxed(): Record<string, string> {
   return process.getuid?.() === 0 ? { IS_SANDBOX: "1" } : {};
 }

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { outsideOfSession } from "../../shared/claude.ts";
 import { InstarError } from "../../shared/errors.ts";
 import { agentPaths, type AgentPaths } from "../../shared/paths.ts";
-import { findClaude, sandboxed, scriptedEnvironment } from "./claude-cli.ts";
+import { findClaude, ownersEnvironment, scriptedEnvironment } from "./claude-cli.ts";
 import { DEMO_JOBS } from "./jobs.ts";
 
 /** The program that this is part of, compiled or not. */
@@ -70,7 +70,7 @@ async function configure(
   { home, modelUrl }: { readonly home: string; readonly modelUrl: string | null },
 ): Promise<void> {
   await mkdir(home);
-  const env = modelUrl === null ? sandboxed() : scriptedEnvironment({ home, url: modelUrl });
+  const env = modelUrl === null ? ownersEnvironment(process.env) : scriptedEnvironment({ home, url: modelUrl });
   const config = JSON.parse(await readFile(paths.config, "utf8")) as Record<string, unknown>;
   const sessions = { claudePath: await findClaude(), env };
   const ours = { ...config, sessions, scheduler: { maxParallelJobs: 4 } };
