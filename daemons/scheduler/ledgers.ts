@@ -6,6 +6,7 @@
  *     ledgers.of("backup").open                            // the ledger as it is now; never changed, only replaced
  *     await ledgers.append("backup", [claim, finished]);   // on the disk, and then known; STORE_FULL leaves both as they were
  */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import { type Journal, openJournal } from "../../shared/journal.ts";
@@ -51,7 +52,8 @@ const MAX_CHECKPOINT_SLOTS = 500;
 const MAX_OPEN_JOURNALS = 32;
 
 interface OpenJournal {
-  readonly name: string;
+  /** When it was opened. */
+  readonly month: string;
   readonly journal: Journal<SlotRecord>;
 }
 
@@ -137,17 +139,16 @@ function openJournals({ paths, clock }: LedgersDeps, isInUse: (slug: string) => 
     async of(slug) {
       const month = monthOf(clock.now());
       const held = open.get(slug);
-      if (held && held.name >= month) {
+      if (held?.month === month) {
         open.delete(slug);
         open.set(slug, held);
         return { journal: held.journal, isNew: false };
       }
       await close(slug);
-      // A clock that was set back must not bring records out of their order.
       const last = (await monthFiles(paths, slug)).at(-1);
-      const name = last !== undefined && last > month ? last : month;
+      const name = await nameAfter(last, month, slotFolder(paths, slug));
       const journal = await openJournal(join(slotFolder(paths, slug), name), SlotRecord);
-      open.set(slug, { name, journal });
+      open.set(slug, { month, journal });
       return { journal, isNew: last !== name };
     },
     async trim() {
@@ -158,4 +159,16 @@ function openJournals({ paths, clock }: LedgersDeps, isInUse: (slug: string) => 
       for (const slug of open.keys()) await close(slug);
     },
   };
+}
+
+/** A clock that was set back must not bring records out of their order: then names run ahead, and still change by the month. */
+async function nameAfter(last: string | undefined, month: string, folder: string): Promise<string> {
+  if (last === undefined || last <= month) return month;
+  const { mtimeMs } = await stat(join(folder, last));
+  return monthOf(mtimeMs) < month ? nextMonth(last) : last;
+}
+
+function nextMonth(name: string): string {
+  const [year = 0, month = 1] = name.replace(".jsonl", "").split("-").map(Number);
+  return monthOf(Date.UTC(year, month));
 }

@@ -4,7 +4,7 @@
  *
  *     const { isDone } = await sweep({ paths, clock, log, ledgers });   // some hours apart; at once again until done
  */
-import { readdir, rm, rmdir, unlink } from "node:fs/promises";
+import { readdir, rm, rmdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import { systemCode } from "../../shared/errors.ts";
@@ -86,7 +86,7 @@ async function* oldJournals({ paths, clock, ledgers }: RetentionDeps, slug: stri
   // The newest says how far the job was considered; only of a removed job nobody asks that any more.
   const isRemoved = ledgers.of(slug).standing === "removed" && ledgers.of(slug).open.size === 0;
   for (const name of isRemoved ? names : names.slice(0, -1)) {
-    if (name >= oldest) continue;
+    if ((await lastMonthOf(join(slotFolder(paths, slug), name), name, clock.now())) >= oldest) continue;
     yield async () => {
       await unlink(join(slotFolder(paths, slug), name));
       if (name !== names.at(-1)) return;
@@ -94,6 +94,11 @@ async function* oldJournals({ paths, clock, ledgers }: RetentionDeps, slug: stri
       ledgers.forget(slug);
     };
   }
+}
+
+/** A clock that was wrong may have given a file a name to come. */
+async function lastMonthOf(path: string, name: string, nowMs: number): Promise<string> {
+  return name > monthOf(nowMs) ? monthOf((await stat(path)).mtimeMs) : name;
 }
 
 function monthsBefore(nowMs: number, months: number): number {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isoInstant } from "../../../shared/clock.ts";
@@ -150,14 +150,38 @@ test("a new month begins with all that is known", async () => {
 test("a clock that is set back over the end of a month does not put records before earlier ones", async () => {
   await using dir = await tempDir();
   const { ledgers, paths, clock } = await testLedgers(dir.path);
+  const writtenAt = (name: string, atMs: number): Promise<void> =>
+    utimes(join(slotFolder(paths, "beat"), name), atMs / 1000, atMs / 1000);
   clock.step(15 * 86_400_000);
   await ledgers.append("beat", [claimed(1)]);
-  await ledgers[Symbol.asyncDispose]();
-  const again = await testLedgers(dir.path);
-  await again.ledgers.append("beat", [finished(1)]);
-  await again.ledgers[Symbol.asyncDispose]();
+  await writtenAt("2026-12.jsonl", clock.now());
+  clock.step(-15 * 86_400_000);
+  await ledgers.append("beat", [finished(1)]);
+  await writtenAt("2026-12.jsonl", clock.now());
   expect(await monthFiles(paths, "beat")).toEqual(["2026-12.jsonl"]);
-  expect((await loadLedger(paths, "beat")).ledger.open.size).toBe(0);
+  // The month in which the clock is right again ends, and with it the file of no month.
+  clock.step(15 * 86_400_000);
+  await ledgers.append("beat", [claimed(2)]);
+  expect(await monthFiles(paths, "beat")).toEqual(["2026-12.jsonl"]);
+  await ledgers[Symbol.asyncDispose]();
+  expect([...(await loadLedger(paths, "beat")).ledger.open.keys()]).toEqual([at(2)]);
+});
+
+test("a journal that is years ahead gets a new file each month nonetheless", async () => {
+  await using dir = await tempDir();
+  const { ledgers, paths, clock } = await testLedgers(dir.path);
+  clock.step(1500 * 86_400_000);
+  await ledgers.append("beat", [claimed(1)]);
+  const [ahead = ""] = await monthFiles(paths, "beat");
+  expect(ahead).toBe("2030-12.jsonl");
+  clock.step(-1500 * 86_400_000);
+  await ledgers.append("beat", [claimed(2)]);
+  await utimes(join(slotFolder(paths, "beat"), ahead), clock.now() / 1000, clock.now() / 1000);
+  clock.step(15 * 86_400_000);
+  await ledgers.append("beat", [claimed(3)]);
+  await ledgers[Symbol.asyncDispose]();
+  expect(await monthFiles(paths, "beat")).toEqual(["2030-12.jsonl", "2031-01.jsonl"]);
+  expect([...(await loadLedger(paths, "beat")).ledger.open.keys()]).toEqual([at(1), at(2), at(3)]);
 });
 
 test("what could not be written is not known, and the next append works again", async () => {

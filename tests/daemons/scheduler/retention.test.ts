@@ -102,6 +102,18 @@ test("slot journals are kept for 13 months, the newest for as long as there is t
   expect(await monthFiles(seldom.paths, "beat")).toEqual(["2025-01.jsonl"]);
 });
 
+test("a journal whose name is years ahead goes by when it was written", async () => {
+  await using dir = await tempDir();
+  const { paths, deps } = testRetention(dir.path, { beat: {} });
+  await makeMonths(paths, "2030-01", "2030-02", "2030-03");
+  const touch = (month: string, atMs: number): Promise<void> =>
+    utimes(join(slotFolder(paths, "beat"), `${month}.jsonl`), atMs / 1000, atMs / 1000);
+  await touch("2030-01", NOW - 500 * DAY);
+  await touch("2030-02", NOW - 300 * DAY);
+  expect(await sweep(deps)).toEqual({ removed: 1, isDone: true });
+  expect(await monthFiles(paths, "beat")).toEqual(["2030-02.jsonl", "2030-03.jsonl"]);
+});
+
 test("of a removed job nothing is left after 13 months", async () => {
   await using dir = await tempDir();
   const { paths, deps, forgotten } = testRetention(dir.path, { beat: { standing: "removed" } });
