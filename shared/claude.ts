@@ -2,12 +2,9 @@ import { join } from "node:path";
 import { claudeFolder } from "./claude/environment.ts";
 import { exists } from "./paths.ts";
 
-/** The model names that stay true while models come and go; a full name is handed on as it is. */
-export const MODEL_TIERS = ["opus", "sonnet", "haiku"] as const;
-
 export { claudeFolder, outsideOfSession } from "./claude/environment.ts";
-export { type Bill, type ClaudeResult, readClaudeResult, Usage } from "./claude/result.ts";
-export { readTranscriptBill, type RunSession } from "./claude/transcript.ts";
+export { type Bill, readClaudeResult, Usage } from "./claude/result.ts";
+export { readTranscriptBill } from "./claude/transcript.ts";
 
 /**
  * The arguments of one headless run, after the program's name. The prompt is none of them: it comes on stdin, since every
