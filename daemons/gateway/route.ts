@@ -16,6 +16,8 @@ export interface RouteDeps {
   /** Monotonic. */
   readonly startedMs: number;
   readonly suite: Suite;
+  /** Of this process, as it was a moment ago. */
+  readonly rssBytes: () => number;
   readonly jobs: JobBoard;
   readonly bus: Pick<Bus, "request">;
 }

@@ -6,6 +6,7 @@ import { type Config, resolveSecret } from "../../shared/config.ts";
 import { describeError, InstarError, systemCode } from "../../shared/errors.ts";
 import type { Life } from "../../shared/lifecycle.ts";
 import type { JobBoard } from "./job-board.ts";
+import { sampled } from "./sampled.ts";
 import { createFace } from "./server.ts";
 import type { Suite } from "./suite.ts";
 
@@ -26,6 +27,7 @@ const RETRY_MS = 2000;
 export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<void> {
   const startedMs = life.clock.monotonicMs();
   await using token = await followToken(life);
+  const rssBytes = sampled(() => process.memoryUsage.rss(), { everyMs: 1000, clock: life.clock });
   let isReady = false;
   while (!life.signal.aborted) {
     const listen = listenOf(life.config());
@@ -39,6 +41,7 @@ export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<
       release,
       startedMs,
       suite,
+      rssBytes,
       jobs,
       bus,
       listen,

@@ -74,6 +74,7 @@ export async function testFace(options: TestFaceOptions = {}): Promise<TestFace>
       clock,
       release: "1.2.3",
       startedMs: 0,
+      rssBytes: () => 50_000_000,
       bus: options.bus ?? nobody,
       config: () => config,
       token: () => TOKEN,

@@ -42,7 +42,7 @@ export const healthRoute = route({
       node: process.version,
       sessions: sessionsOf(deps),
       scheduler: schedulerOf(deps),
-      memory: { rssBytes: process.memoryUsage.rss() },
+      memory: { rssBytes: deps.rssBytes() },
       daemons: Object.fromEntries(daemons),
     };
   },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createAccess } from "../../../daemons/gateway/access.ts";
 import { createLimit } from "../../../daemons/gateway/limit.ts";
+import { sampled } from "../../../daemons/gateway/sampled.ts";
 import { isInstarError } from "../../../shared/errors.ts";
 import { createFakeClock } from "../../support/fake-clock.ts";
 
@@ -105,4 +106,16 @@ test("a limit slides: what was refused does not count, and what is older than th
   limit.take();
   // A fixed window would have begun anew here and let two through.
   expect(() => limit.take()).toThrow(expect.objectContaining({ retryAfterS: 6 }) as Error);
+});
+
+test("a number that costs a system call is read once a while, and only when somebody asks", async () => {
+  const clock = createFakeClock();
+  let reads = 0;
+  const read = sampled(() => (reads += 1), { everyMs: 1000, clock });
+  expect(reads).toBe(0);
+  expect([read(), read()]).toEqual([1, 1]);
+  await clock.advance(999);
+  expect(read()).toBe(1);
+  await clock.advance(1);
+  expect(read()).toBe(2);
 });
