@@ -6,7 +6,7 @@ import {
   parseConfig,
   parseJson,
   resolveSecret,
-  UNREAD_SECTIONS,
+  UNUSED_SETTINGS,
 } from "../shared/config.ts";
 import { describeError, InstarError, isInstarError } from "../shared/errors.ts";
 import type { AgentPaths } from "../shared/paths.ts";
@@ -139,8 +139,14 @@ async function secretFaults(paths: AgentPaths, { auth, messaging, feedback, moni
   return faults;
 }
 
-/** The sections that a right config.json holds, and that nothing reads. */
-export function unreadIn(text: string, paths: AgentPaths): readonly string[] {
+/** The settings of a right config.json by which nothing goes. */
+export function unusedIn(text: string, paths: AgentPaths): readonly string[] {
   const document = parseJson(text, paths.config);
-  return UNREAD_SECTIONS.filter((section) => typeof document === "object" && document !== null && section in document);
+  return UNUSED_SETTINGS.filter((key) => isSet(document, key.split(".")));
+}
+
+function isSet(value: unknown, [first, ...rest]: KeyPath): boolean {
+  if (first === undefined) return true;
+  const below = Object.entries(value ?? {}).find(([name]) => name === first);
+  return below !== undefined && isSet(below[1], rest);
 }

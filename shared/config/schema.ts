@@ -169,8 +169,13 @@ export const Config = z
   .describe("config.json of an Instar agent");
 export type Config = z.output<typeof Config>;
 
-/** Sections that are the owner's to write already, and that no daemon of this release reads. */
-export const UNREAD_SECTIONS = [
+/** What is the owner's to write already, though nothing of this release goes by it: sections, and keys of others. */
+export const UNUSED_SETTINGS: readonly string[] = [
+  "safetyLevel",
+  "sessions.maxSessions",
+  "sessions.idleKillMinutes",
+  "sessions.idleKillMinutesBoundToTopic",
+  "sessions.mode",
   "messaging",
   "feedback",
   "dispatches",
@@ -178,4 +183,6 @@ export const UNREAD_SECTIONS = [
   "relationships",
   "evolution",
   "email",
-] as const satisfies readonly (keyof Config)[];
+  "monitoring.sentryDsn",
+  "monitoring.dailyTokenBudget",
+];

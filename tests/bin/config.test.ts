@@ -66,7 +66,7 @@ test("check says everything that is wrong, and 78", async () => {
       "config.host: must be a text, is 5\n",
   );
   const answer = JSON.parse((await instar(["config", "check", "--json"], { cwd: agent.dir })).stdout) as object;
-  expect(answer).toMatchObject({ valid: false, unread: [] });
+  expect(answer).toMatchObject({ valid: false, unused: [] });
 });
 
 test("check follows references to secrets", async () => {
@@ -78,11 +78,13 @@ test("check follows references to secrets", async () => {
   });
 });
 
-test("check tells what nobody reads", async () => {
-  await using agent = await tempAgent({ config: { feedback: { enabled: true } } });
+test("check tells by what nothing goes", async () => {
+  await using agent = await tempAgent({ config: { feedback: { enabled: true }, sessions: { mode: "stream" } } });
   expect(await instar(["config", "check"], { cwd: agent.dir })).toEqual({
     stdout: `${agent.paths.config} is right\n`,
-    stderr: "instar: config.feedback: no daemon of this release reads it\n",
+    stderr:
+      "instar: config.sessions.mode: nothing of this release goes by it\n" +
+      "instar: config.feedback: nothing of this release goes by it\n",
     exitCode: 0,
   });
 });

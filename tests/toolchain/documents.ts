@@ -4,7 +4,7 @@ import { createFrame } from "../../bin/frame.ts";
 import { createWholeProgram, wordsOf } from "../../bin/program.ts";
 import { openApiDocument } from "../../daemons/gateway/openapi.ts";
 import { ROUTES } from "../../daemons/gateway/routes.ts";
-import { configJsonSchema, UNREAD_SECTIONS } from "../../shared/config.ts";
+import { configJsonSchema, UNUSED_SETTINGS } from "../../shared/config.ts";
 import { jobsJsonSchema } from "../../shared/jobs.ts";
 import { release } from "../../shared/lifecycle.ts";
 import { BUS_VERSION, EVENTS, PUBLISHERS, REQUESTS } from "../../shared/protocol.ts";
@@ -75,7 +75,7 @@ function configDocument(schema: Schema): string {
   return markdown("config.json", [
     "`.instar/config.json`; for editors: [config.schema.json](config.schema.json). An unknown key or a wrong type is refused by name.",
     "A running daemon keeps the last good settings. Show them with `instar config get`, check them with `instar config check`.",
-    `The sections ${UNREAD_SECTIONS.join(", ")} are checked and kept; no daemon of this release reads them.`,
+    `Checked and kept, though nothing of this release goes by them: ${UNUSED_SETTINGS.map((key) => `\`${key}\``).join(", ")}.`,
     "",
     "| Key | Value | Default | |",
     "|---|---|---|---|",
@@ -85,8 +85,8 @@ function configDocument(schema: Schema): string {
 
 function rowsOf({ properties = {}, required = [] }: Schema, prefix: string): string[] {
   return Object.entries(properties).flatMap(([name, field]) => {
-    if (UNREAD_SECTIONS.some((section) => section === name) && prefix === "") return [];
     const key = `${prefix}${name}`;
+    if (UNUSED_SETTINGS.includes(key)) return [];
     const inner = objectIn(field);
     if (inner?.properties) return rowsOf(inner, field.type === "array" ? `${key}[].` : `${key}.`);
     const fallback = field.default === undefined ? (required.includes(name) ? "required" : "") : code(field.default);

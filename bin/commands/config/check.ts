@@ -6,14 +6,14 @@ export function define(command: Command, frame: Frame): void {
   command.addOption(jsonOption()).action(async (options: JsonOption) => {
     const paths = await frame.agent();
     const { readConfigText } = await import("../../../shared/config.ts");
-    const { checkConfig, unreadIn } = await import("../../settings.ts");
+    const { checkConfig, unusedIn } = await import("../../settings.ts");
     const text = await readConfigText(paths);
     const faults = await checkConfig(paths, text);
-    const unread = faults.length === 0 ? unreadIn(text, paths) : [];
-    frame.print({ valid: faults.length === 0, faults, unread }, options, () =>
+    const unused = faults.length === 0 ? unusedIn(text, paths) : [];
+    frame.print({ valid: faults.length === 0, faults, unused }, options, () =>
       faults.length === 0 ? `${paths.config} is right` : faults.join("\n"),
     );
-    for (const section of unread) frame.note(`config.${section}: no daemon of this release reads it`);
+    for (const key of unused) frame.note(`config.${key}: nothing of this release goes by it`);
     if (faults.length > 0) frame.leave(EXIT.config);
   });
 }
