@@ -52,8 +52,11 @@ const fields = z.strictObject({
   overlap: z.enum(OVERLAPS).default("skip").describe("what happens when one is due while another still runs"),
   catchUp: z.enum(["latest", "all", "none"]).default("latest").describe("which missed instants are made up"),
   catchUpWindowMinutes: z.number().min(0).max(525_600).default(1440).describe("older ones are not made up"),
-  notify: z.enum(["always", "on-failure", "never"]).default("always").describe("what the owner is told"),
-  topic: z.union([text, z.int()]).transform(String).optional().describe("where the owner is told"),
+  notify: z
+    .enum(["always", "on-failure", "never"])
+    .default("always")
+    .describe("what is told to the owner in a channel, of which this release has none; events tell everything"),
+  topic: z.union([text, z.int()]).transform(String).optional().describe("where in the channel"),
   tags: z.array(z.string()).max(100).default([]).describe("for people"),
   grounding: z.json().optional().describe("kept as it is"),
   supervision: z.json().optional().describe("kept as it is"),
