@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { DaemonStatus } from "../lifecycle.ts";
 import { Instant, Outcome, Slug } from "../protocol.ts";
 
 /** What can happen, by its name in files, in answers and in filters. */
@@ -32,3 +33,14 @@ export const EventRecord = z.object({
   reason: z.string().optional(),
 });
 export type EventRecord = z.output<typeof EventRecord>;
+
+/** That a daemon's process came to be: once for each. */
+export function startedEvent({ name, pid, startTime, bootId, since, release }: DaemonStatus): EventRecord {
+  return {
+    id: `started:${name}:${bootId}:${pid}:${startTime}`,
+    type: "daemon_started",
+    level: "info",
+    at: since,
+    message: `${name} ${release} started, pid ${pid}`,
+  };
+}

@@ -45,6 +45,10 @@ test("one fault stays one fault: health tells of a scheduler that was killed, an
   await Promise.all([gateway.ready, first.ready]);
   await until(async () => (await health(agent)).status === "ok");
   expect((await health(agent)).scheduler).toEqual({ running: true, paused: false });
+  const started = (await askFor<{ message: string }[]>(agent, "/events?type=daemon_started")).map(
+    ({ message }) => message,
+  );
+  expect(new Set(started.map((message) => message.split(" ")[0]))).toEqual(new Set(["gateway", "scheduler"]));
   await first.kill();
   await until(async () => (await health(agent)).daemons["scheduler"]?.state === "down");
   expect(await health(agent)).toMatchObject({ status: "degraded", scheduler: { running: false } });
