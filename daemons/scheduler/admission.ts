@@ -15,7 +15,8 @@ export interface Candidate {
   readonly gate: "needed" | "running" | "passed" | SkipCause;
 }
 
-export interface House {
+/** What holds for all slots alike. */
+export interface Terms {
   readonly isPaused: boolean;
   readonly maxParallelJobs: number;
   /** Null: it may run. */
@@ -38,23 +39,23 @@ const MAX_BUFFERED = 1000;
 const RANK = { critical: 0, high: 1, normal: 2, low: 3 } as const;
 
 /** Decides over all open slots at once: paused, quota, gate, overlap, concurrency, in this order, by priority and age. */
-export function admit(candidates: readonly Candidate[], house: House): Map<string, Verdict> {
+export function admit(candidates: readonly Candidate[], terms: Terms): Map<string, Verdict> {
   const verdicts = new Map<string, Verdict>();
   const inOrder = candidates.toSorted((a, b) => a.order - b.order);
   for (const candidate of inOrder) {
     const verdict =
-      candidate.state === "started" ? ({ act: "go-on" } as const) : refusalBeforeOverlap(candidate, house);
+      candidate.state === "started" ? ({ act: "go-on" } as const) : refusalBeforeOverlap(candidate, terms);
     if (verdict) verdicts.set(candidate.key, verdict);
   }
   for (const ofJob of Map.groupBy(inOrder, ({ slug }) => slug).values()) settleOverlap(ofJob, verdicts);
   sendGates(inOrder, verdicts);
-  fillPlaces(inOrder, house.maxParallelJobs, verdicts);
+  fillPlaces(inOrder, terms.maxParallelJobs, verdicts);
   return verdicts;
 }
 
-function refusalBeforeOverlap({ priority, gate }: Candidate, house: House): Verdict | null {
-  if (house.isPaused) return { act: "skip", cause: { reason: "paused" } };
-  const quota = house.quotaRefusal(priority);
+function refusalBeforeOverlap({ priority, gate }: Candidate, terms: Terms): Verdict | null {
+  if (terms.isPaused) return { act: "skip", cause: { reason: "paused" } };
+  const quota = terms.quotaRefusal(priority);
   if (quota) return { act: "skip", cause: quota };
   if (gate === "running") return { act: "wait", why: "gate" };
   // Perhaps: as many as may run at once.

@@ -2,7 +2,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { isInstarError } from "../../shared/errors.ts";
 import type { QueuedSlot } from "../../shared/job-views.ts";
 import type { Acts, Order } from "./acts.ts";
-import { admit, type Candidate, type House, type Verdict } from "./admission.ts";
+import { admit, type Candidate, type Terms, type Verdict } from "./admission.ts";
 import type { Book } from "./job-book.ts";
 import type { Ledgers } from "./ledgers.ts";
 import { createLiveSlots, type LiveSlot, queuedSlot } from "./live-slot.ts";
@@ -14,7 +14,7 @@ export interface ConductorDeps {
   /** Null: jobs.json could never be read. */
   readonly book: () => Book | null;
   /** Asked only when something waits. */
-  readonly house: () => Promise<House>;
+  readonly terms: () => Promise<Terms>;
   readonly acts: Acts;
   /** A step was taken: look again. */
   readonly onStep: () => void;
@@ -117,10 +117,10 @@ export function createConductor(deps: ConductorDeps): Conductor {
     async look() {
       if (bug) throw bug.error;
       await seeNew();
-      const house = isAnyWaiting() ? await deps.house() : null;
+      const terms = isAnyWaiting() ? await deps.terms() : null;
       // Steps ended meanwhile. From here on nothing is awaited: what is decided is decided on what is so.
       const seen = sync().filter(({ isSeen }) => isSeen);
-      const verdicts = house ? admit(candidates(), house) : new Map<string, Verdict>();
+      const verdicts = terms ? admit(candidates(), terms) : new Map<string, Verdict>();
       const isLookedAtAll = isNews;
       isNews = false;
       // While a step of its job is under way, nobody knows what holds up the others.

@@ -3,7 +3,6 @@ import type { Bus } from "../../shared/bus.ts";
 import { isoInstant } from "../../shared/clock.ts";
 import type { EventRecord } from "../../shared/events.ts";
 import type { InvalidJob } from "../../shared/jobs.ts";
-import type { DaemonStatus } from "../../shared/lifecycle.ts";
 import { Slug } from "../../shared/protocol.ts";
 import type { SlotRecord } from "../../shared/slots.ts";
 import type { Book } from "./job-book.ts";
@@ -20,16 +19,6 @@ export function publishRecord(bus: Pick<Bus, "publish">, slug: string, record: S
     const durationMs = startedAt === null ? 0 : Math.max(0, Date.parse(endedAt) - Date.parse(startedAt));
     bus.publish("slot.finished", { slug, slot, attempt, outcome, durationMs });
   }
-}
-
-export function startedEvent({ name, pid, startTime, bootId, since, release }: DaemonStatus): EventRecord {
-  return {
-    id: `started:${name}:${bootId}:${pid}:${startTime}`,
-    type: "daemon_started",
-    level: "info",
-    at: since,
-    message: `${name} ${release} started, pid ${pid}`,
-  };
 }
 
 /** Finds the entries of jobs.json that were not told of yet; each is told once as long as its fault stays the same. */

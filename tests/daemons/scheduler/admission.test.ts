@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { admit, type Candidate, type House, type Verdict } from "../../../daemons/scheduler/admission.ts";
+import { admit, type Candidate, type Terms, type Verdict } from "../../../daemons/scheduler/admission.ts";
 
-const OPEN: House = { isPaused: false, maxParallelJobs: 2, quotaRefusal: () => null };
+const OPEN: Terms = { isPaused: false, maxParallelJobs: 2, quotaRefusal: () => null };
 let order = 0;
 
 function slot(key: string, change: Partial<Candidate> = {}): Candidate {
@@ -12,12 +12,12 @@ function slot(key: string, change: Partial<Candidate> = {}): Candidate {
 
 const started = (key: string, change: Partial<Candidate> = {}): Candidate => slot(key, { state: "started", ...change });
 
-function decide(candidates: readonly Candidate[], house: Partial<House> = {}): Record<string, string> {
+function decide(candidates: readonly Candidate[], terms: Partial<Terms> = {}): Record<string, string> {
   const say = (verdict: Verdict): string => {
     if (verdict.act === "skip") return `skip: ${verdict.cause.reason}`;
     return verdict.act === "wait" ? `wait: ${verdict.why}` : verdict.act;
   };
-  return Object.fromEntries([...admit(candidates, { ...OPEN, ...house })].map(([key, verdict]) => [key, say(verdict)]));
+  return Object.fromEntries([...admit(candidates, { ...OPEN, ...terms })].map(([key, verdict]) => [key, say(verdict)]));
 }
 
 test("what may run starts, as many as there are places, by priority and then by age", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Acts } from "../../../daemons/scheduler/acts.ts";
-import type { House } from "../../../daemons/scheduler/admission.ts";
+import type { Terms } from "../../../daemons/scheduler/admission.ts";
 import { createConductor } from "../../../daemons/scheduler/conductor.ts";
 import type { Book } from "../../../daemons/scheduler/job-book.ts";
 import { isoInstant, systemClock } from "../../../shared/clock.ts";
@@ -11,14 +11,14 @@ import { until } from "../../support/until.ts";
 
 const SLOT = "2026-11-20T12:00:00.000Z";
 const LATER = "2026-11-20T12:00:01.000Z";
-const OPEN_HOUSE: House = { isPaused: false, maxParallelJobs: 9, quotaRefusal: () => null };
+const OPEN: Terms = { isPaused: false, maxParallelJobs: 9, quotaRefusal: () => null };
 
 function claim(slot: string, slug: string): [string, SlotRecord] {
   return [slug, { v: 1, type: "claimed", at: slot, slot, attempt: 1, trigger: "schedule" }];
 }
 
 /** A conductor whose acts are the test's, over ledgers in memory. */
-function conduct(slugs: readonly string[], take: Acts["take"], house: () => Promise<House> = async () => OPEN_HOUSE) {
+function conduct(slugs: readonly string[], take: Acts["take"], terms: () => Promise<Terms> = async () => OPEN) {
   const ledgers = new Map<string, Ledger>();
   const jobs = slugs.map((slug) => Job.parse({ slug, name: slug, schedule: "@hourly" }));
   const book: Book = { jobs: new Map(jobs.map((job) => [job.slug, job])), invalid: [], writtenAt: 0 };
@@ -34,7 +34,7 @@ function conduct(slugs: readonly string[], take: Acts["take"], house: () => Prom
     clock: systemClock,
     ledgers: { slugs: () => [...ledgers.keys()], of: (slug) => ledgers.get(slug) ?? emptyLedger() },
     book: () => book,
-    house,
+    terms,
     acts,
     onStep: () => void (news.count += 1),
   });
@@ -57,7 +57,7 @@ const finished = (slot: string): FinishedRecord => ({
 test("a slot whose last word comes while the conductor still looks is not looked at again", async () => {
   const taken: string[] = [];
   const asked = Promise.withResolvers<void>();
-  const answer = Promise.withResolvers<House>();
+  const answer = Promise.withResolvers<Terms>();
   const { conductor, write, news } = conduct(
     ["a", "b"],
     async (step, { live }) => {
@@ -69,19 +69,19 @@ test("a slot whose last word comes while the conductor still looks is not looked
       }
     },
     () => {
-      if (taken.length === 0) return Promise.resolve(OPEN_HOUSE);
+      if (taken.length === 0) return Promise.resolve(OPEN);
       asked.resolve();
       return answer.promise;
     },
   );
   write(claim(SLOT, "a"));
   await conductor.look();
-  // Something waits, so that the house is asked; meanwhile the first slot ends.
+  // Something waits, so that the terms are asked; meanwhile the first slot ends.
   write(claim(SLOT, "b"));
   const look = conductor.look();
   await until(() => news.count === 1);
   conductor.hearNews();
-  answer.resolve(OPEN_HOUSE);
+  answer.resolve(OPEN);
   await look;
   expect(taken).toEqual([`a ${SLOT} work`, `b ${SLOT} work`]);
 });

@@ -29,7 +29,12 @@ async function openBook(jobs: unknown) {
   });
   await book.follow();
   return {
-    ...{ book, paths, clock, changes, faults, write },
+    book,
+    paths,
+    clock,
+    changes,
+    faults,
+    write,
     async [Symbol.asyncDispose]() {
       await book[Symbol.asyncDispose]();
       await dir[Symbol.asyncDispose]();

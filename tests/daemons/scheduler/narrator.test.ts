@@ -46,26 +46,19 @@ const gap: SlotRecord = { v: 1, type: "gap", at: at(20), from: at(10), to: at(15
 
 /** Success, three failures, one more, recovery; a skip and a gap between. */
 const STORY: readonly SlotRecord[] = [
-  ...[claimed(1), finished(1, "success")],
-  ...[claimed(2), finished(2, "failure"), claimed(3), finished(3, "timeout"), claimed(4), skipped(4)],
-  ...[claimed(5), finished(5, "lost"), claimed(6), finished(6, "failure")],
-  gap,
-  ...[claimed(21), finished(21, "success"), claimed(22), finished(22, "success")],
-];
+  [claimed(1), finished(1, "success")],
+  [claimed(2), finished(2, "failure"), claimed(3), finished(3, "timeout"), claimed(4), skipped(4)],
+  [claimed(5), finished(5, "lost"), claimed(6), finished(6, "failure")],
+  [gap],
+  [claimed(21), finished(21, "success"), claimed(22), finished(22, "success")],
+].flat();
 
 /** What is told of it, in order: each once. */
 const TOLD = [
-  ...["job_triggered 1", "job_completed 1", "job_triggered 2", "job_failed 2", "job_triggered 3", "job_failed 3"],
-  ...["job_skipped 4", "job_triggered 5", "job_failed 5", "job_alert 5", "job_triggered 6", "job_failed 6"],
-  ...[
-    "job_missed -",
-    "job_triggered 21",
-    "job_completed 21",
-    "job_recovered 21",
-    "job_triggered 22",
-    "job_completed 22",
-  ],
-];
+  ["job_triggered 1", "job_completed 1", "job_triggered 2", "job_failed 2", "job_triggered 3", "job_failed 3"],
+  ["job_skipped 4", "job_triggered 5", "job_failed 5", "job_alert 5", "job_triggered 6", "job_failed 6"],
+  ["job_missed -", "job_triggered 21", "job_completed 21", "job_recovered 21", "job_triggered 22", "job_completed 22"],
+].flat();
 
 const nameOf = ({ type, slot }: EventRecord): string =>
   `${type} ${slot === undefined ? "-" : (Date.parse(slot) - START) / 1000}`;

@@ -1,16 +1,16 @@
 import type { Clock } from "../../shared/clock.ts";
-import type { House } from "./admission.ts";
+import type { Terms } from "./admission.ts";
 import { type Quota, quotaRefusal, readQuota } from "./quota.ts";
 import type { Settings } from "./settings.ts";
 
 const READ_QUOTA_EVERY_MS = 1000;
 
 /** What holds for all jobs alike, as config.json and the quota file have it now. */
-export function createHouse(deps: {
+export function createTerms(deps: {
   readonly clock: Pick<Clock, "now" | "monotonicMs">;
   readonly settings: () => Settings;
   readonly onQuota: (quota: Quota) => void;
-}): () => Promise<House> {
+}): () => Promise<Terms> {
   const { clock } = deps;
   let quota: Quota = { status: "not_configured" };
   let readMs = Number.NEGATIVE_INFINITY;
