@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
+import { symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { parseQuota, type Quota, quotaRefusal, readQuota } from "../../../daemons/scheduler/quota.ts";
 import { isoInstant } from "../../../shared/clock.ts";
@@ -73,4 +75,21 @@ test("a file that is not there is named", async () => {
   expect(await readQuota(file, NOW)).toEqual({ status: "no_data", detail: `${file} does not exist` });
   await writeFile(file, written(isoInstant(NOW)));
   expect(await readQuota(file, NOW)).toEqual(ok(60));
+});
+
+test("what is no file, or too large, is not read: nothing waits for it, and no memory goes into it", async () => {
+  await using dir = await tempDir();
+  const path = (name: string): string => join(dir.path, name);
+  await promisify(execFile)("mkfifo", [path("pipe")]);
+  await symlink("/dev/zero", path("endless"));
+  await writeFile(path("large"), "");
+  await truncate(path("large"), 2 ** 40);
+  const detailOf = async (file: string): Promise<string> => {
+    const quota = await readQuota(file, NOW);
+    return "detail" in quota ? `${quota.status}: ${quota.detail}` : quota.status;
+  };
+  expect(await detailOf(path("pipe"))).toBe(`no_data: ${path("pipe")} is no file`);
+  expect(await detailOf(path("endless"))).toBe(`no_data: ${path("endless")} is no file`);
+  expect(await detailOf(dir.path)).toBe(`no_data: ${dir.path} is no file`);
+  expect(await detailOf(path("large"))).toBe(`no_data: ${path("large")} is larger than 1048576 bytes`);
 });
