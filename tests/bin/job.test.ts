@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { schedulerViewPath } from "../../shared/job-views.ts";
+import { identify } from "../../shared/proc.ts";
 import { instar } from "../support/cli.ts";
 import { writePast } from "../support/past.ts";
 import { tempAgent } from "../support/temp-agent.ts";
@@ -149,6 +151,30 @@ test("jobs are listed with every daemon down, and wrong entries with their reaso
     { slug: "off", nextRun: null, standing: "disabled" },
     { slug: "wrong", standing: "invalid" },
   ]);
+});
+
+test("open slots are told with the scheduler down, and how far they are while it lives", async () => {
+  await using agent = await tempAgent({ jobs: [NEWS] });
+  const { paths } = agent;
+  const slots = ["18", "19", "20"].map((day) => `2026-11-${day}T09:00:00.000Z`);
+  await writePast(
+    paths,
+    "news",
+    slots.map((slot) => ({ at: slot, type: "claimed", slot, attempt: 1, trigger: "schedule" })),
+  );
+  const list = async (): Promise<string> => (await instar(["job", "list"], { cwd: agent.dir })).stdout;
+  expect(await list()).toMatch(/ {2}3 waiting\n$/);
+  const [first, ...others] = slots.map((slot) => ({ slug: "news", slot, attempt: 1, since: slot }));
+  const queue = [
+    { ...first, state: "running" },
+    ...others.map((slot) => ({ ...slot, state: "waiting", reason: "all places are taken" })),
+  ];
+  const numbers = { paused: false, jobs: 1, enabled: 1, active: 1, queued: 2, maxParallelJobs: 1 };
+  const view = { version: 1, at: slots[2], pid: process.pid, ...numbers, queue };
+  await writeFile(schedulerViewPath(paths), JSON.stringify(view));
+  const status = { version: 1, name: "scheduler", since: slots[2], state: "up", release: "1", concerns: {} };
+  await writeFile(paths.status("scheduler"), JSON.stringify({ ...status, ...(await identify(process.pid)) }));
+  expect(await list()).toMatch(/ {2}running; 2 waiting: all places are taken\n$/);
 });
 
 test("history tells slots and gaps, newest first", async () => {
