@@ -1,6 +1,6 @@
 /** What makes a program a daemon: its place, its config, its status, its signals, its exit code. */
 export { keepHealing } from "./lifecycle/healing.ts";
-export { NODE_FLAGS } from "./lifecycle/node-flags.ts";
+export { IDLE_NODE_FLAGS, NODE_FLAGS } from "./lifecycle/node-flags.ts";
 export { identifySelf } from "./lifecycle/own-status.ts";
 export { takePlace } from "./lifecycle/place.ts";
 export { release } from "./lifecycle/release.ts";

@@ -69,7 +69,6 @@ export function decode(data: unknown): Frame | string {
 
 /** RFC 6455, 7.4.1: policy violation. */
 export const REFUSED = 1008;
-export const GOING_AWAY = 1001;
 
 /** Where a daemon serves the bus. The run folder itself: the link to it is too long for a socket. */
 export async function socketPath(paths: AgentPaths, daemon: DaemonName): Promise<string> {

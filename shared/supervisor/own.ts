@@ -1,6 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { InstarError } from "../errors.ts";
-import { NODE_FLAGS, readStatus, until } from "../lifecycle.ts";
+import { IDLE_NODE_FLAGS, readStatus, until } from "../lifecycle.ts";
 import { type AgentPaths, ensureRun } from "../paths.ts";
 import { DaemonName } from "../protocol.ts";
 import { endProcess, signalProcess } from "./keeper.ts";
@@ -13,14 +13,14 @@ import { readSupervisorStatus, SUPERVISOR, type SupervisorStatus } from "./statu
 const STOP_MS = 25_000;
 const START_MS = 30_000;
 
-export interface Stopped {
+interface Stopped {
   /** What was ended, the supervisor among it. */
   readonly ended: readonly string[];
   readonly runsKept: number;
 }
 
 /** The supervisor that needs nothing of the machine: a process of our own, in the background. */
-export interface OwnSupervisor {
+interface OwnSupervisor {
   /** Returns when every daemon is up or has failed. `isNew` false: one ran already. */
   start(): Promise<{ readonly isNew: boolean; readonly status: SupervisorStatus }>;
   /** Ends supervisor and daemons, by whomever they were started; runs are kept. */
@@ -34,7 +34,7 @@ export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
     const running = await readSupervisorStatus(paths);
     if (running) return { isNew: false, status: running };
     await ensureRun(paths);
-    const args = [...NODE_FLAGS, mainOf(SUPERVISOR), "--dir", paths.dir];
+    const args = [...IDLE_NODE_FLAGS, mainOf(SUPERVISOR), "--dir", paths.dir];
     const child = await spawnLogged(paths, SUPERVISOR, process.execPath, args, {});
     let hasExited = false;
     child.on("exit", () => (hasExited = true));
@@ -76,7 +76,7 @@ export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
 }
 
 /** Restarts one daemon under the supervisor that there is; returns when the new one is up. UNAVAILABLE, TIMEOUT. */
-export async function restartDaemon(paths: AgentPaths, name: DaemonName): Promise<void> {
+async function restartDaemon(paths: AgentPaths, name: DaemonName): Promise<void> {
   const supervisor = await readSupervisorStatus(paths);
   if (!supervisor) throw new InstarError("UNAVAILABLE", "no supervisor runs", { hint: "instar server start" });
   const old = await readStatus(paths, name);
