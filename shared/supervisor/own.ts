@@ -39,8 +39,10 @@ export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
     let hasExited = false;
     child.on("exit", () => (hasExited = true));
     child.unref();
-    const status = await waitFor(async () => hasExited || (await settled(paths)));
-    if (status !== null && status !== true) return { isNew: true, status };
+    // Of several that start at once one stays, and speaks for all.
+    const isAlone = async (): Promise<boolean> => hasExited && (await readSupervisorStatus(paths)) === null;
+    const status = await waitFor(async () => (await settled(paths)) ?? (await isAlone()));
+    if (status !== null && status !== true) return { isNew: status.pid === child.pid, status };
     const said = await lastError(logPath(paths, SUPERVISOR), child.pid ?? 0);
     const hint = "instar logs supervisor";
     if (status) throw new InstarError("UNAVAILABLE", `the supervisor left: ${said ?? "without a word"}`, { hint });

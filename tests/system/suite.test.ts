@@ -56,6 +56,14 @@ test("server start, status, restart, stop: what they say is so", async () => {
   expect(await processesWith([`${agent.dir}\0`])).toEqual([]);
 });
 
+test("server start, called four times at once, starts one suite, and each call says that it runs", async () => {
+  await using agent = await tempAgent();
+  const calls = await Promise.all(Array.from({ length: 4 }, () => said(agent, "server", "start")));
+  expect(calls.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+  expect(calls.filter(({ stderr }) => stderr === "")).toHaveLength(1);
+  expect(calls.filter(({ stderr }) => stderr.includes("it runs already, pid "))).toHaveLength(3);
+});
+
 test("a broken config is told before anything is started, and stops nothing that runs", async () => {
   await using agent = await tempAgent();
   const good = await readFile(agent.paths.config, "utf8");
