@@ -24,6 +24,8 @@ interface Line {
 
 export function createAsker(paths: AgentPaths, clock: Pick<Clock, "after">): Asker {
   const lines = new Map<DaemonName, Promise<Line>>();
+  /** Those that are not open yet, too: a daemon that is suspended takes a connection and says nothing. */
+  const sockets = new Set<WebSocket>();
   let lastId = 0;
 
   const lineTo = (daemon: DaemonName): Promise<Line> => {
@@ -32,7 +34,13 @@ export function createAsker(paths: AgentPaths, clock: Pick<Clock, "after">): Ask
     const forget = (): void => {
       if (lines.get(daemon) === line) lines.delete(daemon);
     };
-    const line = openLine(paths, daemon, forget);
+    const line = openLine(paths, daemon, (socket) => {
+      sockets.add(socket);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        forget();
+      });
+    });
     line.catch(forget);
     lines.set(daemon, line);
     return line;
@@ -64,18 +72,14 @@ export function createAsker(paths: AgentPaths, clock: Pick<Clock, "after">): Ask
       }
     },
     [Symbol.dispose]() {
-      for (const line of lines.values()) {
-        void line.then(
-          ({ socket }) => socket.terminate(),
-          () => undefined,
-        );
-      }
+      for (const socket of sockets) socket.terminate();
     },
   };
 }
 
-async function openLine(paths: AgentPaths, daemon: DaemonName, onClose: () => void): Promise<Line> {
+async function openLine(paths: AgentPaths, daemon: DaemonName, onDial: (socket: WebSocket) => void): Promise<Line> {
   const socket = dial(await socketPath(paths, daemon));
+  onDial(socket);
   const pending: Line["pending"] = new Map();
   const away = (cause?: unknown): InstarError => {
     const hint = isAway(cause) ? "`instar status` tells what runs; `instar server start` starts it" : undefined;
@@ -83,7 +87,6 @@ async function openLine(paths: AgentPaths, daemon: DaemonName, onClose: () => vo
   };
   socket.on("message", (data) => settle(pending, decode(data)));
   socket.on("close", () => {
-    onClose();
     for (const { reject } of pending.values()) reject(away());
   });
   try {
