@@ -76,7 +76,8 @@ function hasProcess(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    if (systemCode(error) === "ESRCH") return false;
+    // EPERM: another user's, who was given the pid of one of ours.
+    if (systemCode(error) === "ESRCH" || systemCode(error) === "EPERM") return false;
     throw error;
   }
 }

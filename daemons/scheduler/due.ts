@@ -39,7 +39,7 @@ export interface Due {
   readonly nextAt: number | null;
 }
 
-/** Later than this an instant was missed; before, it is only late: rounds come every second. */
+/** Later than this an instant was missed; before, it is only late: a round comes within 5 s, whatever the clocks do. */
 export const LATE_AFTER_MS = 5000;
 /** A clock that is corrected by less is waited for. */
 const STEP_TOLERANCE_MS = 2000;

@@ -37,14 +37,18 @@ export interface JobBookDeps {
 /** Changes are told by the file system; where it keeps silent, this finds them. */
 const LOOK_MS = 30_000;
 
+/** A file changed later than so long before it was read may change again under the same times: they go by ticks. */
+const SETTLED_MS = 2000;
+
 interface Version {
-  readonly signature: string;
+  /** Null: it says nothing about whether the file is the same. */
+  readonly signature: string | null;
   readonly writtenAt: number;
 }
 
 export function createJobBook({ paths, clock, onChange, onBroken }: JobBookDeps): JobBook {
   let book: Book | null = null;
-  let seen = "";
+  let seen: string | null = null;
   let fault: string | null = null;
   let last: Promise<unknown> = Promise.resolve();
   let timer: Disposable | null = null;
@@ -53,7 +57,7 @@ export function createJobBook({ paths, clock, onChange, onBroken }: JobBookDeps)
 
   const readNow = async (): Promise<Book> => {
     const version = await versionOf(paths.jobs);
-    if (book && fault === null && version.signature === seen) return book;
+    if (book && fault === null && seen !== null && version.signature === seen) return book;
     try {
       const { jobs, invalid } = await loadJobs(paths);
       const before = book;
@@ -108,8 +112,10 @@ function ignoreTold(error: unknown): void {
 
 async function versionOf(file: string): Promise<Version> {
   try {
-    const { mtimeMs, size, ino } = await stat(file);
-    return { signature: `${ino} ${size} ${mtimeMs}`, writtenAt: mtimeMs };
+    const { ctimeNs, ctimeMs, mtimeMs, size, ino } = await stat(file, { bigint: true });
+    // By ctime: mtime is what people and their tools say it is.
+    const isSettled = Math.abs(Date.now() - Number(ctimeMs)) > SETTLED_MS;
+    return { signature: isSettled ? `${ino} ${size} ${ctimeNs}` : null, writtenAt: Number(mtimeMs) };
   } catch (error) {
     if (systemCode(error) === "ENOENT") return { signature: "none", writtenAt: 0 };
     throw error;

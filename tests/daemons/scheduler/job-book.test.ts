@@ -1,3 +1,4 @@
+import { utimesSync, writeFileSync } from "node:fs";
 import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { createJobBook, timetableOf } from "../../../daemons/scheduler/job-book.ts";
@@ -75,6 +76,16 @@ test("a change that the file system does not tell is found by time", async () =>
     await open.clock.advance(30_000);
     return open.changes.length === 3;
   });
+});
+
+test("a version of the same size and date is another one nonetheless", async () => {
+  await using open = await openBook([JOB]);
+  for (const name of ["jab", "job", "jib"]) {
+    // At once, so that nobody looks in between.
+    writeFileSync(open.paths.jobs, JSON.stringify([{ ...JOB, name }]));
+    utimesSync(open.paths.jobs, 1, 1);
+    expect((await open.book.read()).jobs.get("job")?.name).toBe(name);
+  }
 });
 
 test("a fault is told once; the last good version stays; that it is well again is told", async () => {
