@@ -1,5 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
-import { isInstarError } from "../../shared/errors.ts";
+import { describeError, isInstarError, systemCode } from "../../shared/errors.ts";
 import type { QueuedSlot } from "../../shared/job-views.ts";
 import type { Acts, Order } from "./acts.ts";
 import { admit, type Candidate, type Terms, type Verdict } from "./admission.ts";
@@ -62,14 +62,18 @@ export function createConductor(deps: ConductorDeps): Conductor {
     return { live: slot, job: deps.book()?.jobs.get(slot.run.slug) ?? null, isRunnable };
   };
 
+  const putOff = (slot: LiveSlot, trouble: string): void => {
+    slot.trouble = trouble;
+    slot.wakeMs = clock.monotonicMs() + AGAIN_MS;
+  };
   /** A step that fails for a reason that passes is taken again; a bug ends the next look. */
   const begin = (slot: LiveSlot, act: () => Promise<void>): void => {
     slot.isBusy = true;
     const done = act()
       .catch((error: unknown) => {
-        if (!isInstarError(error)) bug ??= { error };
-        slot.trouble = isInstarError(error) ? error.message : "a fault of the scheduler's own";
-        slot.wakeMs = clock.monotonicMs() + AGAIN_MS;
+        const passing = passingFault(error);
+        if (passing === null) bug ??= { error };
+        putOff(slot, passing ?? "a fault of the scheduler's own");
       })
       .finally(() => {
         slot.isBusy = false;
@@ -85,9 +89,16 @@ export function createConductor(deps: ConductorDeps): Conductor {
   };
   const seeNew = async (): Promise<void> => {
     for (const slot of sync()) {
-      if (slot.isSeen) continue;
+      if (slot.isSeen || slot.wakeMs > clock.monotonicMs()) continue;
       if (slot.phase === "retrying") slot.dueMs = retryDueMs(slot, clock);
-      await acts.see(orderFor(slot));
+      try {
+        await acts.see(orderFor(slot));
+        slot.trouble = null;
+      } catch (error) {
+        const passing = passingFault(error);
+        if (passing === null) throw error;
+        putOff(slot, passing);
+      }
     }
   };
 
@@ -105,12 +116,12 @@ export function createConductor(deps: ConductorDeps): Conductor {
     look: { readonly isForced: boolean; readonly isFree: boolean },
   ): number => {
     slot.waitsFor = step.step === "wait" ? step.why : null;
-    if (step.step === "wait") return step.forMs ?? Number.POSITIVE_INFINITY;
-    if (slot.isBusy || !look.isFree) return Number.POSITIVE_INFINITY;
+    if (step.step === "wait") return step.forMs ?? Infinity;
+    if (slot.isBusy || !look.isFree) return Infinity;
     const isNewOrder = step.step === "make-way" && !slot.hasToMakeWay;
     const waitMs = look.isForced || isNewOrder ? 0 : Math.max(0, slot.wakeMs - clock.monotonicMs());
     if (waitMs === 0) begin(slot, () => acts.take(step, orderFor(slot)));
-    return waitMs === 0 ? Number.POSITIVE_INFINITY : waitMs;
+    return waitMs === 0 ? Infinity : waitMs;
   };
 
   return {
@@ -125,7 +136,8 @@ export function createConductor(deps: ConductorDeps): Conductor {
       isNews = false;
       // While a step of its job is under way, nobody knows what holds up the others.
       const busyJobs = new Set(live.all().flatMap(({ isBusy, run }) => (isBusy ? [run.slug] : [])));
-      let waitMs = seen.length < live.all().length ? 0 : Number.POSITIVE_INFINITY;
+      const unseen = live.all().filter(({ isSeen }) => !isSeen);
+      let waitMs = unseen.reduce((ms, { wakeMs }) => Math.min(ms, Math.max(0, wakeMs - clock.monotonicMs())), Infinity);
       for (const slot of seen.toSorted((a, b) => a.order - b.order)) {
         const isWatched = slot.phase === "started" || (slot.phase === "waiting" && slot.gate === "running");
         const isForced = isWatched && isLookedAtAll && slot.trouble === null;
@@ -152,6 +164,12 @@ export function createConductor(deps: ConductorDeps): Conductor {
       await Promise.all(underWay);
     },
   };
+}
+
+/** What the system refused may come right, and concerns this slot alone; null for a bug. */
+function passingFault(error: unknown): string | null {
+  if (isInstarError(error)) return error.message;
+  return /^E[A-Z0-9]+$/.test(systemCode(error) ?? "") ? describeError(error) : null;
 }
 
 /** By the journal's instant, and no longer than its wait was: clocks are stepped. */

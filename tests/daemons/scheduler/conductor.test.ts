@@ -18,7 +18,12 @@ function claim(slot: string, slug: string): [string, SlotRecord] {
 }
 
 /** A conductor whose acts are the test's, over ledgers in memory. */
-function conduct(slugs: readonly string[], take: Acts["take"], terms: () => Promise<Terms> = async () => OPEN) {
+function conduct(
+  slugs: readonly string[],
+  take: Acts["take"],
+  terms: () => Promise<Terms> = async () => OPEN,
+  see: (slug: string) => Promise<void> = async () => undefined,
+) {
   const ledgers = new Map<string, Ledger>();
   const jobs = slugs.map((slug) => Job.parse({ slug, name: slug, schedule: "@hourly" }));
   const book: Book = { jobs: new Map(jobs.map((job) => [job.slug, job])), invalid: [], writtenAt: 0 };
@@ -26,7 +31,10 @@ function conduct(slugs: readonly string[], take: Acts["take"], terms: () => Prom
     ledgers.set(slug, applyRecord(ledgers.get(slug) ?? emptyLedger(), record));
   };
   const acts: Acts = {
-    see: async ({ live }) => void (live.isSeen = true),
+    async see({ live }) {
+      await see(live.run.slug);
+      live.isSeen = true;
+    },
     take,
   };
   const news = { count: 0 };
@@ -121,6 +129,36 @@ test("a step that fails for a reason that passes is told of and taken again; a b
     ),
   );
   await expect(conductor.look()).rejects.toThrow("a bug");
+});
+
+test("what the system refuses over one run is that slot's trouble, and the others go on", async () => {
+  const refused = Object.assign(new Error("EACCES: permission denied, open 'launch.json'"), { code: "EACCES" });
+  const taken: string[] = [];
+  const folders = { isOpen: false };
+  const { conductor, write, news } = conduct(
+    ["shut", "well"],
+    async (_step, { live }) => {
+      taken.push(live.run.slug);
+      if (live.run.slug === "shut") throw refused;
+    },
+    undefined,
+    async (slug) => {
+      if (slug === "shut" && !folders.isOpen) throw refused;
+    },
+  );
+  write(claim(SLOT, "shut"));
+  write(claim(SLOT, "well"));
+  const waitMs = await conductor.look();
+  expect(waitMs).toBeGreaterThan(0);
+  expect(waitMs).toBeLessThanOrEqual(1000);
+  expect(taken).toEqual(["well"]);
+  expect(conductor.trouble()).toBe("shut: EACCES: permission denied, open 'launch.json'");
+  folders.isOpen = true;
+  await until(async () => (await conductor.look()) && taken.includes("shut"));
+  const { count } = news;
+  await until(() => news.count > count || conductor.trouble() !== null);
+  await conductor.look();
+  expect(conductor.trouble()).toBe("shut: EACCES: permission denied, open 'launch.json'");
 });
 
 test("a retry that is awaited ends with its job at once, not when it would have been due", async () => {
