@@ -17,7 +17,14 @@ const target = join(ROOT, name);
 const fresh = `${target}-new-${process.pid}`;
 const old = `${target}-old-${process.pid}`;
 const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-await promisify(execFile)(process.execPath, [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--noCheck", "--outDir", fresh]);
+await promisify(execFile)(process.execPath, [
+  tsc,
+  "-p",
+  join(ROOT, "tsconfig.build.json"),
+  "--noCheck",
+  "--outDir",
+  fresh,
+]);
 await writeFile(join(fresh, "package.json"), '{ "type": "module" }\n');
 await chmod(join(fresh, "bin/instar.js"), 0o755);
 await rename(target, old).catch((error: unknown) => {
