@@ -1,10 +1,10 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { type Clock, isoInstant, pause } from "../clock.ts";
-import { describeError, isInstarError, systemCode } from "../errors.ts";
+import { describeError, type InstarError, isInstarError, systemCode } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { identify, isAlive, type ProcessIdentity } from "../proc.ts";
-import { type End, nextAct } from "./restarts.ts";
+import { type End, nextAct, REST_MS } from "./restarts.ts";
 import type { ProgramStatus } from "./status.ts";
 
 /** A program that is to run for as long as its supervisor does. */
@@ -12,7 +12,7 @@ export interface Program {
   readonly name: string;
   /** A copy that runs already, whoever started it. */
   find(): Promise<ProcessIdentity | null>;
-  /** Starts one in a session of its own. An InstarError: it cannot be started, and another try would not help. */
+  /** Starts one in a session of its own. STORE_FULL, UNAVAILABLE. */
   start(): Promise<ChildProcess>;
   /** Why the process `pid` failed, by its own words. */
   lastError(pid: number): Promise<string | null>;
@@ -63,19 +63,19 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
     log.info({ program: program.name, pid: found.pid }, "found running; adopted");
     void change({ state: "running", process: found, adopted: true, restarts: Math.max(0, status.restarts) });
     while (stays() && (await isAlive(found))) await pause(clock, LOOK_MS, stop.signal);
-    return { code: null, signal: null };
+    return UNSEEN;
   };
   const start = async (): Promise<End> => {
     startsMs.push(clock.monotonicMs());
     startsMs.splice(0, startsMs.length - 100);
     const child = await program.start();
-    const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+    const exited = endOf(child);
     const self = await identify(child.pid ?? 0);
     void change({ state: "running", process: self, adopted: false, restarts: status.restarts + 1 });
     const ended = await Promise.race([exited, stopped]);
     // What is left to itself must not hold this process.
     if (!ended) child.unref();
-    return { code: ended?.[0] ?? null, signal: ended?.[1] ?? null };
+    return ended ?? UNSEEN;
   };
   const waitForRetry = async (ms: number): Promise<void> => {
     retry = new AbortController();
@@ -91,14 +91,19 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
         end = found ? await adopt(found) : await start();
       } catch (error) {
         if (!isInstarError(error)) throw error;
-        log.error({ error, program: program.name }, "cannot be started");
-        void change({ state: "failed", process: null, detail: describeError(error) });
-        await waitForRetry(Infinity);
+        await afterRefusal(error);
         continue;
       }
       if (!stays()) return;
       await afterEnd(end, pid());
     }
+  };
+  const afterRefusal = async (error: InstarError): Promise<void> => {
+    log.error({ error, program: program.name }, "cannot be started");
+    const next = isShortage(error) ? nextAct(UNSEEN, startsMs, clock.monotonicMs()) : null;
+    const isSoon = next?.type === "restart";
+    void change({ state: isSoon ? "restarting" : "failed", process: null, detail: describeError(error) });
+    await waitForRetry(isSoon ? next.afterMs : REST_MS);
   };
   const afterEnd = async (end: End, pid: number): Promise<void> => {
     const next = nextAct(end, startsMs, clock.monotonicMs());
@@ -138,6 +143,19 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
   };
 }
 
+const UNSEEN: End = { code: null, signal: null };
+
+/** It may have ended already: then it says so no more. */
+async function endOf(child: ChildProcess): Promise<End> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+  return { code: child.exitCode, signal: child.signalCode };
+}
+
+/** The machine is out of processes, memory, descriptors or room: that passes sooner than that a program is missing. */
+function isShortage({ code, cause }: InstarError): boolean {
+  return code === "STORE_FULL" || ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"].includes(systemCode(cause) ?? "");
+}
+
 /** SIGTERM, and after `graceMs` SIGKILL, to exactly this process; resolves when it is gone. */
 export async function endProcess(
   identity: ProcessIdentity,
@@ -145,7 +163,8 @@ export async function endProcess(
 ): Promise<void> {
   const deadlineMs = clock.monotonicMs() + graceMs;
   let isKilled = false;
-  signalProcess(identity.pid, "SIGTERM");
+  // Its pid may be another's by now.
+  if (await isAlive(identity)) signalProcess(identity.pid, "SIGTERM");
   while (await isAlive(identity)) {
     if (!isKilled && clock.monotonicMs() > deadlineMs) {
       signalProcess(identity.pid, "SIGKILL");

@@ -36,11 +36,10 @@ export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
     await ensureRun(paths);
     const args = [...IDLE_NODE_FLAGS, mainOf(SUPERVISOR), "--dir", paths.dir];
     const child = await spawnLogged(paths, SUPERVISOR, process.execPath, args, {});
-    let hasExited = false;
-    child.on("exit", () => (hasExited = true));
     child.unref();
+    const hasExited = (): boolean => child.exitCode !== null || child.signalCode !== null;
     // Of several that start at once one stays, and speaks for all.
-    const isAlone = async (): Promise<boolean> => hasExited && (await readSupervisorStatus(paths)) === null;
+    const isAlone = async (): Promise<boolean> => hasExited() && (await readSupervisorStatus(paths)) === null;
     const status = await waitFor(async () => (await settled(paths)) ?? (await isAlone()));
     if (status !== null && status !== true) return { isNew: status.pid === child.pid, status };
     const said = await lastError(logPath(paths, SUPERVISOR), child.pid ?? 0);

@@ -8,6 +8,7 @@ import { NODE_FLAGS, readStatus } from "../lifecycle.ts";
 import { type AgentPaths, ensureRun, exists, PACKAGE_ROOT, readRun } from "../paths.ts";
 import { identify, isAlive, type ProcessIdentity } from "../proc.ts";
 import type { DaemonName } from "../protocol.ts";
+import { writeError } from "../store.ts";
 import { type Program, signalProcess } from "./keeper.ts";
 import { lastError, logPath, openLogFile } from "./logs.ts";
 
@@ -111,7 +112,9 @@ export async function spawnLogged(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
 ): Promise<ChildProcess> {
-  await using log = await openLogFile(paths, name);
+  await using log = await openLogFile(paths, name).catch((error: unknown) => {
+    throw writeError(error, logPath(paths, name));
+  });
   const outer = Object.entries(process.env).filter(([key]) => !NOT_OURS.test(key));
   const child = spawn(program, args, {
     cwd: paths.dir,

@@ -12,7 +12,8 @@ export type NextAct =
   | { readonly type: "leave"; readonly detail: string };
 
 const RESTART_MS = 100;
-const REST_MS = 5 * 60_000;
+/** After what does not pass by trying at once. */
+export const REST_MS = 5 * 60_000;
 /** More than this is no accident any more. */
 const MOST = { starts: 30, withinMs: 60_000 } as const;
 
