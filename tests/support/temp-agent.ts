@@ -105,7 +105,8 @@ async function endAll(texts: readonly string[]): Promise<void> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** One that nobody has; the system gives the same to another only after many others. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

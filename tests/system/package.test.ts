@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { agentPaths, PACKAGE_ROOT, readRun } from "../../shared/paths.ts";
 import { processesWith } from "../support/processes.ts";
+import { freePort } from "../support/temp-agent.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/until.ts";
 
@@ -113,7 +114,8 @@ describe("the package", { timeout: LIMIT_MS }, () => {
       expect({ words, exitCode, stderr }).toEqual({ words, exitCode: 0, stderr: expect.any(String) });
       return stdout;
     };
-    await works("init");
+    // The first free one from 4040 on, another test's agent may choose at the same time.
+    await works("init", "--port", String(await freePort()));
     await works("server", "start");
     const status = await until(async () => {
       const { stdout } = await instar(["--dir", dir, "status", "--json"]);
