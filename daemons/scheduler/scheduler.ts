@@ -17,7 +17,7 @@ import { createRounds } from "./rounds.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { createSlotRun } from "./slot-run.ts";
 import { createTimetable, type Timetable } from "./timetable.ts";
-import { createTmux } from "./tmux.ts";
+import { createTmux, loadTmuxClient } from "./tmux.ts";
 import { openTriggers, type Triggers } from "./triggers.ts";
 import { createViewWriter } from "./view.ts";
 
@@ -98,7 +98,15 @@ export async function keepScheduling(deps: SchedulerDeps): Promise<void> {
   using _config = life.onConfig(setJobs);
   using _answers = answerAll(house, { book, triggers });
   life.ready();
-  await Promise.all([rounds.keep(life.signal), keepSweeping(life, ledgers)]);
+  await Promise.all([rounds.keep(life.signal), keepSweeping(life, ledgers), settle(life)]);
+}
+
+/** Soon after the start, so that no run has to wait for it. */
+const SETTLE_MS = 1000;
+
+async function settle({ clock, signal }: SchedulerDeps["life"]): Promise<void> {
+  await pause(clock, SETTLE_MS, signal);
+  await loadTmuxClient();
 }
 
 /** What all parts go by. */

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { execa } from "execa";
 import { InstarError } from "../../shared/errors.ts";
 import { type AgentPaths, PACKAGE_ROOT, readRun } from "../../shared/paths.ts";
 
@@ -16,12 +15,18 @@ export interface Tmux {
   openRun(name: string, folder: string): Promise<void>;
 }
 
+/** What asks tmux is a hundred modules, a fifth of a start: they are loaded when they are needed, or when there is time. */
+export async function loadTmuxClient(): Promise<Pick<typeof import("execa"), "execa">> {
+  return import("execa");
+}
+
 export function createTmux(paths: AgentPaths, tmuxPath: () => string): Tmux {
   const ask = async (words: readonly string[]): Promise<void> => {
     // The link in .instar may be too deep for a socket's address.
     const run = await readRun(paths);
     if (run === null) throw unavailable("there is no run folder yet");
     const all = ["-N", "-S", join(run, "tmux.sock"), ...words.map(asOneWord)];
+    const { execa } = await loadTmuxClient();
     const result = await execa(tmuxPath(), all, { reject: false, stdin: "ignore", timeout: ANSWER_MS });
     if (!result.failed || /duplicate session/.test(result.stderr)) return;
     throw unavailable(whatFailed(result), result);
