@@ -25,6 +25,20 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   return (await startTimeOf(process.pid)) === process.startTime;
 }
 
+/**
+ * Whether some process of ours has this pid: a hundredth of what `isAlive` costs, for those who look often. True for a
+ * zombie, and for another process that was given the pid since.
+ */
+export function hasProcess(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it is another user's by now.
+    if (systemCode(error) === "ESRCH" || systemCode(error) === "EPERM") return false;
+    throw error;
+  }
+}
+
 /** Ticks a second of /proc/<pid>/stat: USER_HZ, which Linux shows to programs as 100 on every platform (time(7)). */
 const TICKS_PER_S = 100;
 

@@ -1,9 +1,9 @@
 import { type SuiteStatus, readSuiteStatus } from "../../shared/agent-status.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { systemCode } from "../../shared/errors.ts";
 import { type DaemonStatus, readStatus } from "../../shared/lifecycle.ts";
 import type { Log } from "../../shared/log.ts";
 import type { AgentPaths } from "../../shared/paths.ts";
+import { hasProcess } from "../../shared/proc.ts";
 import { watchFolder } from "../../shared/watch.ts";
 
 /** What the file system did not tell is found so often. */
@@ -69,15 +69,4 @@ export async function followSuite(deps: {
       await looking;
     },
   };
-}
-
-/** Cheap, and wrong only for a pid that another process has by now: the next look finds that. */
-function hasProcess(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: another user's, who was given the pid of one of ours.
-    if (systemCode(error) === "ESRCH" || systemCode(error) === "EPERM") return false;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type Clock, isoInstant, pause } from "../clock.ts";
 import { describeError, type InstarError, isInstarError, systemCode } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { identify, isAlive, type ProcessIdentity } from "../proc.ts";
+import { hasProcess, identify, isAlive, type ProcessIdentity } from "../proc.ts";
 import { type End, nextAct, REST_MS } from "./restarts.ts";
 import type { ProgramStatus } from "./status.ts";
 
@@ -40,6 +40,8 @@ export interface KeeperDeps {
 
 /** How often a process that is no child of ours is looked at: its end is told by nobody. */
 const LOOK_MS = 200;
+/** So many looks are cheap ones for each that is sure. */
+const CHEAP_LOOKS = 4;
 
 /** Holds a program up: adopts a copy that runs, starts one where there is none, again after each end, as restarts.ts says. */
 export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): Keeper {
@@ -62,7 +64,9 @@ export function keepUp(program: Program, { clock, log, onChange }: KeeperDeps): 
   const adopt = async (found: ProcessIdentity): Promise<End> => {
     log.info({ program: program.name, pid: found.pid }, "found running; adopted");
     void change({ state: "running", process: found, adopted: true, restarts: Math.max(0, status.restarts) });
-    while (stays() && (await isAlive(found))) await pause(clock, LOOK_MS, stop.signal);
+    while (stays() && (await isAlive(found)))
+      for (let look = 0; look <= CHEAP_LOOKS && stays() && hasProcess(found.pid); look += 1)
+        await pause(clock, LOOK_MS, stop.signal);
     return UNSEEN;
   };
   const start = async (): Promise<End> => {
