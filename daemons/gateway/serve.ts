@@ -5,6 +5,7 @@ import { pause } from "../../shared/clock.ts";
 import { type Config, resolveSecret } from "../../shared/config.ts";
 import { describeError, InstarError, systemCode } from "../../shared/errors.ts";
 import type { Life } from "../../shared/lifecycle.ts";
+import { watchFolder } from "../../shared/watch.ts";
 import type { JobBoard } from "./job-board.ts";
 import { sampled } from "./sampled.ts";
 import { createFace } from "./server.ts";
@@ -22,6 +23,8 @@ export interface ServeDeps {
 
 /** How often a port that another program holds is tried again. */
 const RETRY_MS = 2000;
+/** A token's file may lie where nobody tells of its changes. */
+const REREAD_MS = 30_000;
 
 /** Serves until the daemon is told to end; listens anew when config.json says another place or limit. */
 export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<void> {
@@ -29,6 +32,7 @@ export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<
   await using token = await followToken(life);
   const rssBytes = sampled(() => process.memoryUsage.rss(), { everyMs: 1000, clock: life.clock });
   let isReady = false;
+  let told: string | null = null;
   while (!life.signal.aborted) {
     const listen = listenOf(life.config());
     const { paths, clock, log, config, release } = life;
@@ -47,12 +51,20 @@ export async function serveHttp({ life, bus, suite, jobs }: ServeDeps): Promise<
       listen,
       token: current,
     });
-    if (await isListening(face, life)) {
-      log.info({ url: urlOf(listen) }, "listening");
-      if (!isReady) life.ready();
-      isReady = true;
-      await otherListen(life, listen);
+    const fault = await listenFault(face, listen);
+    life.setConcern("port", fault);
+    if (fault !== null) {
+      // It may be free again soon, or config.json name another.
+      if (fault !== told) log.error({ hint: "choose another: instar config set port <number>" }, fault);
+      told = fault;
+      await pause(clock, RETRY_MS, life.signal);
+      continue;
     }
+    told = null;
+    log.info({ url: urlOf(listen) }, "listening");
+    if (!isReady) life.ready();
+    isReady = true;
+    await otherListen(life, listen);
   }
 }
 
@@ -78,27 +90,25 @@ function otherListen({ config, onConfig, signal }: ServeDeps["life"], listen: Li
   });
 }
 
-/** False after a pause when the place cannot be had: it may be free again, or config.json name another. */
-async function isListening(face: FastifyInstance, life: ServeDeps["life"]): Promise<boolean> {
-  const { host, port } = life.config();
+/** Why the place cannot be had; null: it is listened on. */
+async function listenFault(face: FastifyInstance, { host, port }: Listen): Promise<string | null> {
   try {
     await face.listen({ host, port });
-    life.setConcern("port", null);
-    return true;
+    return null;
   } catch (error) {
     if (!systemCode(error)) throw error;
     const why = systemCode(error) === "EADDRINUSE" ? "another program has that port" : describeError(error);
-    const told = `cannot listen on ${host} port ${port}: ${why}`;
-    life.setConcern("port", told);
-    life.log.error({ hint: "choose another: instar config set port <number>" }, told);
-    await pause(life.clock, RETRY_MS, life.signal);
-    return false;
+    return `cannot listen on ${host} port ${port}: ${why}`;
   }
 }
 
-/** The token of config.json. One that cannot be read later leaves the last one in force, and is said. */
+/**
+ * The token of config.json, or of the file that it names: runs are handed what stands there now. One that cannot be read
+ * later leaves the last one in force, and is said.
+ */
 async function followToken({
   paths,
+  clock,
   log,
   config,
   onConfig,
@@ -111,22 +121,37 @@ async function followToken({
   };
   let token = await read(config());
   let reading: Promise<void> = Promise.resolve();
-  const readAgain = async (from: Config): Promise<void> => {
+  let told: string | null = null;
+  const readNow = async (): Promise<void> => {
     try {
-      token = await read(from);
-      setConcern("token", null);
+      token = await read(config());
+      told = null;
     } catch (error) {
       if (!(error instanceof InstarError)) throw error;
-      setConcern("token", error.message);
-      log.error({ error }, "the token of config.json cannot be read; the last one stays in force");
+      if (told !== error.message)
+        log.error({ error }, "the token of config.json cannot be read; the last one stays in force");
+      told = error.message;
     }
+    setConcern("token", told);
   };
-  const following = onConfig((changed) => {
-    reading = reading.then(() => readAgain(changed));
-  });
+  const readAgain = (): void => {
+    reading = reading.then(readNow);
+  };
+  let timer: Disposable | null = null;
+  const readByTime = (): void => {
+    timer = clock.after(REREAD_MS, () => {
+      if (typeof config().auth.token !== "string") readAgain();
+      readByTime();
+    });
+  };
+  readByTime();
+  const watching = watchFolder(paths.secrets, { onNews: readAgain });
+  const following = onConfig(readAgain);
   return {
     current: () => token,
     async [Symbol.asyncDispose]() {
+      timer?.[Symbol.dispose]();
+      watching[Symbol.dispose]();
       following[Symbol.dispose]();
       await reading;
     },

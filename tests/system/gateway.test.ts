@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { SlotEntry } from "../../shared/slots.ts";
 import { readStatus } from "../../shared/lifecycle.ts";
@@ -45,10 +46,10 @@ test("one fault stays one fault: health tells of a scheduler that was killed, an
   await Promise.all([gateway.ready, first.ready]);
   await until(async () => (await health(agent)).status === "ok");
   expect((await health(agent)).scheduler).toEqual({ running: true, paused: false });
-  const started = (await askFor<{ message: string }[]>(agent, "/events?type=daemon_started")).map(
-    ({ message }) => message,
-  );
-  expect(new Set(started.map((message) => message.split(" ")[0]))).toEqual(new Set(["gateway", "scheduler"]));
+  await until(async () => {
+    const started = await askFor<{ message: string }[]>(agent, "/events?type=daemon_started");
+    return new Set(started.map(({ message }) => message.split(" ")[0])).size === 2;
+  });
   await first.kill();
   await until(async () => (await health(agent)).daemons["scheduler"]?.state === "down");
   expect(await health(agent)).toMatchObject({ status: "degraded", scheduler: { running: false } });
@@ -95,6 +96,23 @@ test("a new token counts at once, and the old one no more; a new port is listene
   await until(async () => (await ask(agent, "/jobs", { token: "a-new-token", port: address.port })).status === 200);
   await until(async () => (await readStatus(agent.paths, "gateway"))?.concerns["port"] === undefined);
   await expect(ask(agent, "/jobs")).rejects.toThrow("fetch failed");
+});
+
+test("a token that lies in a file counts as soon as the file says another", async () => {
+  const config = { auth: { token: { file: "secrets/http-token" } } };
+  await using agent = await tempAgent({ config });
+  const file = join(agent.paths.secrets, "http-token");
+  await mkdir(agent.paths.secrets, { mode: 0o700 });
+  await writeFile(file, "the-first-token\n", { mode: 0o600 });
+  const gateway = await agent.start("gateway");
+  await gateway.ready;
+  expect((await ask(agent, "/jobs", { token: "the-first-token" })).status).toBe(200);
+  await writeFile(file, "the-second-token\n");
+  await until(async () => (await ask(agent, "/jobs", { token: "the-second-token" })).status === 200);
+  expect((await ask(agent, "/jobs", { token: "the-first-token" })).status).toBe(401);
+  await rm(file);
+  await until(async () => (await readStatus(agent.paths, "gateway"))?.concerns["token"]?.includes("http-token"));
+  expect((await ask(agent, "/jobs", { token: "the-second-token" })).status).toBe(200);
 });
 
 test("the log holds no token, whatever is asked", async () => {
