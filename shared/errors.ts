@@ -69,6 +69,8 @@ export function describeError(error: unknown): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
+  if (error instanceof SuppressedError)
+    return `${describeError(error.suppressed)}; then: ${describeError(error.error)}`;
   if (error instanceof Error) return error.message || error.name;
   return String(error);
 }

@@ -54,7 +54,8 @@ async function lock(path: string): Promise<Place | null> {
   return {
     holds: async () => locked !== null && (await inode(path)) === locked,
     async [Symbol.asyncDispose]() {
-      database.close();
+      // A place that was lost is given up when that is seen, and again at the end.
+      if (database.isOpen) database.close();
     },
   };
 }

@@ -20,6 +20,11 @@ test.each([
   ["a string", "boom", "boom"],
   ["nothing", undefined, ""],
   ["an error without words", new TypeError(), "TypeError"],
+  [
+    "one whose cleaning up failed too",
+    new SuppressedError(new Error("cannot close"), new Error("disk full"), "An error was suppressed during disposal."),
+    "disk full; then: cannot close",
+  ],
   ["several at once", new AggregateError([new Error("a"), new Error("b")]), "a, b"],
 ])("%s that was thrown is told", (_what, thrown, told) => {
   expect(describeError(thrown)).toBe(told);

@@ -1,7 +1,8 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readStatus, takePlace } from "../../shared/lifecycle.ts";
+import { keepHealing, readStatus, takePlace } from "../../shared/lifecycle.ts";
+import { createLog } from "../../shared/log.ts";
 import { readRun } from "../../shared/paths.ts";
 import { type Started, tempAgent, type TempAgent } from "../support/temp-agent.ts";
 import { until } from "../support/until.ts";
@@ -71,6 +72,21 @@ test("a lock whose file was removed holds nothing any more", async () => {
   await using place = await takePlace(agent.paths, "updater");
   await rm(agent.paths.lockDb("updater"));
   expect(await place.holds()).toBe(false);
+});
+
+test("who lost the place to another leaves with that reason, though it gave it up when it saw so", async () => {
+  await using agent = await tempAgent();
+  const lost = Promise.withResolvers<never>();
+  const leave = async (): Promise<never> => {
+    const place = await takePlace(agent.paths, "updater");
+    const log = createLog({ name: "updater", level: "error" });
+    const heal = async (): Promise<void> => {};
+    await using _held = keepHealing({ paths: agent.paths, name: "updater", place, heal, log, onLost: lost.reject });
+    await rm(agent.paths.lockDb("updater"));
+    await using _another = await takePlace(agent.paths, "updater");
+    return await lost.promise;
+  };
+  await expect(leave()).rejects.toMatchObject({ code: "PLACE_TAKEN" });
 });
 
 test("a lock file that is none is told with its cure", async () => {
