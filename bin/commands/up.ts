@@ -29,8 +29,8 @@ async function tellChanges(paths: AgentPaths, frame: Frame): Promise<Disposable 
   const tell = ({ daemons, url }: SuiteStatus): void => {
     for (const [name, { state, pid, detail }] of Object.entries(daemons)) {
       const where = name === "gateway" && state === "up" && url !== null ? `  ${url}` : "";
-      // Its pid, or its end, is said in a moment.
-      if (state === "starting" && pid !== null) continue;
+      // Its pid, or its end, is said in a moment, unless something keeps it.
+      if (state === "starting" && pid !== null && detail === undefined) continue;
       const line = `${name.padEnd(10)} ${state}${pid === null ? "" : `  pid ${pid}`}${where}`;
       const isKnown = said.get(name) === line || (!said.has(name) && (state === "off" || state === "down"));
       said.set(name, line);

@@ -12,6 +12,8 @@ import { readSupervisorStatus, SUPERVISOR, type SupervisorStatus } from "./statu
 /** Longer than a daemon's drain, its killing, and the end of all runs. */
 const STOP_MS = 25_000;
 const START_MS = 30_000;
+/** A daemon that complains for so long while it starts is not waited for. */
+const PATIENCE_MS = 3_000;
 
 interface Stopped {
   /** What was ended, the supervisor among it. */
@@ -40,8 +42,14 @@ export function ownSupervisor(paths: AgentPaths): OwnSupervisor {
     const hasExited = (): boolean => child.exitCode !== null || child.signalCode !== null;
     // Of several that start at once one stays, and speaks for all.
     const isAlone = async (): Promise<boolean> => hasExited() && (await readSupervisorStatus(paths)) === null;
-    const status = await waitFor(async () => (await settled(paths)) ?? (await isAlone()));
+    const begunMs = systemClock.monotonicMs();
+    const isKept = async (): Promise<boolean> =>
+      systemClock.monotonicMs() - begunMs > PATIENCE_MS && (await complaints(paths)).length > 0;
+    const status = await waitFor(async () => (await settled(paths)) ?? ((await isAlone()) || (await isKept())));
     if (status !== null && status !== true) return { isNew: status.pid === child.pid, status };
+    const [complaint] = await complaints(paths);
+    if (complaint !== undefined)
+      throw new InstarError("TIMEOUT", `the suite runs, but ${complaint}`, { hint: "instar doctor" });
     const said = await lastError(logPath(paths, SUPERVISOR), child.pid ?? 0);
     const hint = "instar logs supervisor";
     if (status) throw new InstarError("UNAVAILABLE", `the supervisor left: ${said ?? "without a word"}`, { hint });
@@ -106,6 +114,16 @@ async function settled(paths: AgentPaths): Promise<SupervisorStatus | null> {
     }),
   );
   return programs.length > 0 && areSettled.every(Boolean) ? status : null;
+}
+
+/** What keeps daemons that are starting from being up. */
+async function complaints(paths: AgentPaths): Promise<string[]> {
+  const statuses = await Promise.all(DaemonName.options.map((name) => readStatus(paths, name)));
+  return statuses.flatMap((status) =>
+    status?.state === "starting"
+      ? Object.values(status.concerns).map((text) => `${status.name} is not up: ${text}`)
+      : [],
+  );
 }
 
 async function waitFor<T>(ask: () => Promise<T | false | null>): Promise<T | null> {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { cp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { agentPaths, readRun } from "../../shared/paths.ts";
@@ -54,6 +56,22 @@ test("server start, status, restart, stop: what they say is so", async () => {
   expect((await said(agent, "status")).exitCode).toBe(69);
   expect((await said(agent, "server", "stop")).stdout).toBe("nothing was running; no runs were under way\n");
   expect(await processesWith([`${agent.dir}\0`])).toEqual([]);
+});
+
+test("a port that another program holds is told by server start and by up", async () => {
+  await using agent = await tempAgent();
+  await using other = createServer().listen(agent.port, "127.0.0.1");
+  await once(other, "listening");
+  const why = `cannot listen on 127.0.0.1 port ${agent.port}: another program has that port`;
+  expect(await said(agent, "server", "start")).toMatchObject({
+    exitCode: 75,
+    stderr: `instar: error: the suite runs, but gateway is not up: ${why}\ninstar: hint: instar doctor\n`,
+  });
+  await said(agent, "server", "stop");
+  const up = startInstar(["up"], { cwd: agent.dir, env: agent.env });
+  await until(() => up.stdout.includes(why));
+  up.signal("SIGINT");
+  expect(await up.exitCode).toBe(0);
 });
 
 test("server start, called four times at once, starts one suite, and each call says that it runs", async () => {
