@@ -23,7 +23,8 @@ export function suiteText(
   frame: Pick<Frame, "paint">,
   nowMs: number,
 ): string {
-  const holder = supervisor === null ? "by no supervisor" : `in the ${supervisor}`;
+  const holder =
+    supervisor === null ? "but nobody starts again what ends; `instar server start` does" : `in the ${supervisor}`;
   const head = running
     ? `${frame.paint("green", "running")} ${holder}${url === null ? "" : `, ${url}`}`
     : `${frame.paint("red", "not running")}; start it: instar server start`;

@@ -74,6 +74,7 @@ async function jobsOfAgent(
 }
 
 function tell(simulation: Simulation, frame: Frame): string {
+  if (simulation.jobs.length === 0) return "no jobs to simulate; add one: instar help job add";
   const off = new Set(simulation.jobs.flatMap(({ slug, standing }) => (standing === "disabled" ? [slug] : [])));
   const lines: string[] = [];
   let fold = 0;

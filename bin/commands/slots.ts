@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Frame, type JsonOption, jsonOption } from "../frame.ts";
 import { wholeNumber } from "../options.ts";
+import type { SlotsOfJob } from "../slots.ts";
 import { localTime, plain, table } from "../text.ts";
 
 interface Options extends JsonOption {
@@ -41,8 +42,12 @@ export function define(command: Command, frame: Frame): void {
           ),
         ];
         const seen = slots.watermark === null ? "never looked at" : `looked at up to ${localTime(slots.watermark)}`;
-        const head = `${slug}: ${slots.schedule ?? "in jobs.json no more"}; ${slots.standing}, ${seen}`;
-        return `${head}\n${table(["SLOT", "STATE", ""], rows)}`;
+        return `${slug}: ${standing(slots)}, ${seen}\n${table(["SLOT", "STATE", ""], rows)}`;
       });
     });
+}
+
+function standing({ schedule, standing: stands }: SlotsOfJob): string {
+  if (schedule !== null) return `${schedule}; ${stands}`;
+  return stands === "invalid" ? "not run: `instar job list` says what is wrong with it" : "in jobs.json no more";
 }

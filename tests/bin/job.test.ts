@@ -85,6 +85,35 @@ test("a job without work says what its prompt is", async () => {
   expect(stdout).toMatch(/^added a \(prompt\), first run 2999-01-0\d \d\d:00:00\nIts prompt is: Do it\n$/);
 });
 
+test("a job whose one instant is past says so when it is added", async () => {
+  await using agent = await tempAgent();
+  const words = ["job", "add", "--slug", "a", "--name", "A", "--schedule", "@at 2020-01-01T00:00", "--execute", "x"];
+  const { stdout } = await instar(words, { cwd: agent.dir });
+  expect(stdout).toBe("added a (prompt), its instant is past: it runs by hand only\n");
+});
+
+test("a history is told though jobs.json is broken", async () => {
+  await using agent = await tempAgent();
+  const slot = "2026-11-20T09:00:00.000Z";
+  await writePast(agent.paths, "news", [{ at: slot, type: "claimed", slot, attempt: 1, trigger: "schedule" }]);
+  await writeFile(agent.paths.jobs, "[");
+  const { stdout, exitCode } = await instar(["job", "history", "news", "--json"], { cwd: agent.dir });
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject([{ dueAt: slot }]);
+  expect((await instar(["job", "history", "other"], { cwd: agent.dir })).exitCode).toBe(78);
+});
+
+test("the slots of a job whose entry is wrong say so, and of one that is gone", async () => {
+  await using agent = await tempAgent({ jobs: [{ ...NEWS, schedule: "* *" }] });
+  const slot = "2026-11-20T09:00:00.000Z";
+  for (const slug of ["news", "old"])
+    await writePast(agent.paths, slug, [{ at: slot, type: "claimed", slot, attempt: 1, trigger: "schedule" }]);
+  const head = async (slug: string): Promise<string | undefined> =>
+    (await instar(["slots", slug], { cwd: agent.dir })).stdout.split("\n")[0];
+  expect(await head("news")).toMatch(/^news: not run: `instar job list` says what is wrong with it, looked at /);
+  expect(await head("old")).toMatch(/^old: in jobs.json no more, looked at /);
+});
+
 test("a job is switched off and on, and taken out; its history stays", async () => {
   await using agent = await tempAgent({ jobs: [NEWS] });
   await writePast(agent.paths, "news", [

@@ -92,3 +92,12 @@ test.each([
   expect(stderr).toContain(`instar: error: ${message}`);
   expect(stderr).toContain(hint);
 });
+
+test("without a job there is nothing to simulate, and that is said", async () => {
+  await using agent = await tempAgent();
+  const { stdout, exitCode } = await instar(["simulate"], { cwd: agent.dir });
+  expect({ stdout, exitCode }).toEqual({
+    stdout: "no jobs to simulate; add one: instar help job add\n",
+    exitCode: 0,
+  });
+});

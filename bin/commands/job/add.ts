@@ -72,7 +72,8 @@ export function define(command: Command, frame: Frame): void {
       const job = await addJob(paths, entry as unknown as z.input<typeof Job>);
       const nextMs = parseSchedule(job.schedule, job.timezone ?? config.scheduler.timezone).next(Date.now());
       frame.print({ job, nextRun: nextMs === null ? null : new Date(nextMs).toISOString() }, options, () => {
-        const first = job.enabled ? `first run ${localTime(nextMs)}` : "switched off";
+        const comes = nextMs === null ? "its instant is past: it runs by hand only" : `first run ${localTime(nextMs)}`;
+        const first = job.enabled ? comes : "switched off";
         const what = options.execute === undefined ? `\nIts prompt is: ${job.execute.value}` : "";
         return `added ${job.slug} (${job.execute.type}), ${first}${what}`;
       });
