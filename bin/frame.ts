@@ -118,6 +118,6 @@ function say(kind: "error" | "hint", text: string): void {
 
 /** A reader that has seen enough (`| head`) closes the pipe: nothing is wrong. */
 function leaveQuietly(error: unknown): void {
-  if (systemCode(error) !== "EPIPE") throw error;
-  process.exit();
+  if (systemCode(error) === "EPIPE") process.exit();
+  process.exit(tell(error));
 }

@@ -55,6 +55,18 @@ test("a reader who has seen enough is no failure", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
+test.skipIf(process.platform !== "linux")("an output that cannot be written is a failure, told in a line", async () => {
+  await using agent = await tempAgent();
+  const said = await run("/bin/sh", [
+    "-c",
+    '"$0" "$1" --dir "$2" config get > /dev/full',
+    process.execPath,
+    CLI,
+    agent.dir,
+  ]);
+  expect(said).toMatchObject({ code: 1, stderr: "instar: error: ENOSPC: no space left on device, write\n" });
+});
+
 test("colours are for terminals, and NO_COLOR is obeyed", async () => {
   const coloured = await run(process.execPath, [CLI, "statsu"], { FORCE_COLOR: "1", NO_COLOR: "" });
   const piped = await run(process.execPath, [CLI, "statsu"]);
