@@ -6,6 +6,8 @@ import { advice, type Check, fault, ok, type Patient } from "./check.ts";
 export const claudeCheck: Check = {
   name: "claude",
   async examine(patient) {
+    // Which program it is, only a config.json that can be read tells.
+    if (patient.paths !== null && patient.config === null) return [];
     const program = patient.config?.sessions.claudePath ?? "claude";
     const said = await askVersion(program, ["--version"], patient.paths?.dir ?? process.cwd());
     if (said !== "absent" && said !== "mute")

@@ -52,7 +52,7 @@ function firstFault(text: string): Fault | null {
     return found;
   };
   const seen = (): string => {
-    if (at >= text.length) return "the file ends";
+    if (at >= text.length) return "it ends";
     if (text.startsWith("//", at) || text.startsWith("/*", at)) return "a comment, and JSON has none,";
     if (text[at] === "'") return "a single quote, and JSON has double ones,";
     return `found ${JSON.stringify(text[at])}`;

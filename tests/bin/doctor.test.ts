@@ -112,6 +112,14 @@ test("a Claude Code that is not there is a fault once a job needs it", async () 
   ]);
 });
 
+test("while config.json is broken nobody knows which claude is meant, and nothing is said of it", async () => {
+  await using agent = await wellAgent({ jobs: [prompt] });
+  await writeFile(agent.paths.config, "{");
+  const told = await doctor(agent);
+  expect(told.of("claude")).toEqual([]);
+  expect(told.of("config")).toMatchObject([{ state: "fault" }]);
+});
+
 test("what others could read is named, and made private with --fix alone", async () => {
   await using agent = await wellAgent();
   const secret = join(agent.paths.secrets, "token");

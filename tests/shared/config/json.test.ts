@@ -5,7 +5,7 @@ import { InstarError } from "../../../shared/errors.ts";
 test.each<[string, string, string]>([
   ["nothing", "", "f.json: is empty"],
   ["blanks", " \n\t", "f.json: is empty"],
-  ["an object without its end", '{"a": 1', 'f.json:1:8: the file ends where "," or "}" was expected'],
+  ["an object without its end", '{"a": 1', 'f.json:1:8: it ends where "," or "}" was expected'],
   ["a missing comma", '{\n  "a": 1\n  "b": 2\n}', 'f.json:3:3: found "\\"" where "," or "}" was expected'],
   ["a comma too many", '{"a": 1,}', 'f.json:1:9: a comma before "}"'],
   ["a comma too many in a list", "[1,\n]", 'f.json:2:1: a comma before "]"'],
