@@ -5,7 +5,7 @@ import { InstarError, systemCode } from "./errors.ts";
 import { exists } from "./paths.ts";
 import { openOrder } from "./spool/order.ts";
 import { encodeThing, listThings, readThing, removeOlder } from "./spool/things.ts";
-import { makeFolder, replaceFile, syncFolder, writeError, writeTemporary } from "./store.ts";
+import { clearLeftovers, makeFolder, replaceFile, syncFolder, writeError, writeTemporary } from "./store.ts";
 
 /**
  * A folder of things to be done, filled by anyone and emptied by one: tmp/ new/ done/ dead/, as in Maildir. A thing's name
@@ -22,7 +22,7 @@ export interface Spool<T> {
   done(name: string): Promise<void>;
   /** It cannot be done: it rests in dead/, beside its reason, until a person acts. */
   dead(name: string, reason: string): Promise<void>;
-  /** Forgets what was done before `olderThanMs`, and what killed writers left in tmp/. */
+  /** Forgets what was done before `olderThanMs`, and what killed writers left. */
   sweep(options: { readonly olderThanMs: number }): Promise<void>;
 }
 
@@ -83,6 +83,7 @@ export function openSpool<S extends z.ZodType>(folder: string, schema: S): Spool
     async sweep({ olderThanMs }) {
       await removeOlder(place("done"), olderThanMs);
       await removeOlder(place("tmp"), LEFTOVER_MS);
+      await clearLeftovers(join(folder, "order"));
     },
   };
 }

@@ -6,4 +6,5 @@
 export { openStore } from "./store/document.ts";
 export { makeFolder, replaceFile, syncFolder, writeError, writeTemporary } from "./store/durable.ts";
 export { editFile } from "./store/edit.ts";
+export { clearLeftovers } from "./store/leftovers.ts";
 export { writeSnapshot } from "./store/snapshot.ts";

@@ -1,9 +1,10 @@
-import { link, open, readdir, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { link, open } from "node:fs/promises";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { isoInstant } from "../clock.ts";
 import { InstarError, systemCode } from "../errors.ts";
 import { makeFolder, readText, removeFile, replaceFile, syncFolder, writeError } from "./durable.ts";
+import { clearLeftovers } from "./leftovers.ts";
 
 /** One document of one writer. Readers in other processes never lock and never see a half. */
 export interface Store<T> {
@@ -27,9 +28,6 @@ export interface StoreOptions {
 
 /** What no document of ours comes near. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** After this, a temporary file was left by a writer that was killed. */
-const LEFTOVER_MS = 3_600_000;
-
 /** Opens a document: a JSON object with its `version` at `path`. Nothing is read or written before it is used. */
 export function openStore<S extends z.ZodType<object>>(
   path: string,
@@ -162,23 +160,5 @@ async function setAside(path: string): Promise<string> {
     } catch (error) {
       if (systemCode(error) !== "EEXIST") throw writeError(error, aside);
     }
-  }
-}
-
-/** Removes what killed writers of this document left beside it. */
-async function clearLeftovers(path: string): Promise<void> {
-  const folder = dirname(path);
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  });
-  for (const name of names) {
-    if (!name.startsWith(`.${basename(path)}.`) || !name.endsWith(".tmp")) continue;
-    const leftover = join(folder, name);
-    const found = await stat(leftover).catch((error: unknown) => {
-      if (systemCode(error) === "ENOENT") return null;
-      throw error;
-    });
-    if (found !== null && Date.now() - found.mtimeMs > LEFTOVER_MS) await removeFile(leftover);
   }
 }

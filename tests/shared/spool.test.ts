@@ -100,6 +100,18 @@ test("done things are forgotten by age", async () => {
   expect(await spool.put("a", { text: "x" })).toBe("stored");
 });
 
+test("an order that was being written by one who was killed does not stay", async () => {
+  await using dir = await tempDir();
+  const spool = openSpool(dir.path, Message);
+  await spool.put("a", { text: "x" });
+  await spool.list();
+  const leftover = join(dir.path, ".order.1-aaaaaaaaaaaa.tmp");
+  await writeFile(leftover, "half");
+  for (const file of [leftover, join(dir.path, "order")]) await utimes(file, 1, 1);
+  await spool.sweep({ olderThanMs: 3_600_000 });
+  expect((await readdir(dir.path)).toSorted()).toEqual(["new", "order", "tmp"]);
+});
+
 test("a thing that was put again while it was being done is not taken twice", async () => {
   await using dir = await tempDir();
   const spool = openSpool(dir.path, Message);

@@ -120,6 +120,23 @@ test("what killed writers left is removed, what others are writing is not", asyn
   expect((await readdir(dir.path)).toSorted()).toEqual([".count.json.1-bbbbbbbbbbbb.tmp", "count.json"]);
 });
 
+test("what killed writers left beside a snapshot is removed, and nothing else", async () => {
+  await using dir = await tempDir();
+  const longAgoS = Date.now() / 1000 - 7200;
+  for (const name of ["view.json.123456789", "view.json.1.txt", "preview.json.1"]) {
+    await writeFile(join(dir.path, name), "half");
+    await utimes(join(dir.path, name), longAgoS, longAgoS);
+  }
+  await writeFile(join(dir.path, "view.json.987654321"), "half");
+  await writeSnapshot(join(dir.path, "view.json"), {});
+  expect((await readdir(dir.path)).toSorted()).toEqual([
+    "preview.json.1",
+    "view.json",
+    "view.json.1.txt",
+    "view.json.987654321",
+  ]);
+});
+
 test("a temporary file can be given a free name, and never takes a taken one", async () => {
   await using dir = await tempDir();
   const target = join(dir.path, "thing");
