@@ -21,8 +21,10 @@ export interface Events extends AsyncDisposable {
 }
 
 interface Day {
-  readonly journal: Journal<EventRecord>;
+  readonly file: string;
   readonly told: Set<string>;
+  /** Null until something is told: to look needs no room on the disk. */
+  journal: Journal<EventRecord> | null;
 }
 
 /** Opens the event files of a daemon, for its one writer; files older than 90 days are removed. */
@@ -34,24 +36,28 @@ export async function openEvents(
   const days = new Map<string, Day>();
   let last: Promise<unknown> = Promise.resolve();
 
-  const dayFor = async (name: string): Promise<Day> => {
-    const known = days.get(name);
-    if (known) return known;
+  const openDay = async (name: string): Promise<Day> => {
     for (const [oldest, { journal }] of days) {
       if (days.size < DAYS_OPEN) break;
       days.delete(oldest);
-      await journal[Symbol.asyncDispose]();
+      await journal?.[Symbol.asyncDispose]();
     }
     await sweep(paths, daemon, clock.now());
-    const opened = await openDay(dayFile(paths, daemon, name));
-    days.set(name, opened);
-    return opened;
+    return readDay(dayFile(paths, daemon, name));
+  };
+  const dayFor = async (name: string): Promise<Day> => {
+    const day = days.get(name) ?? (await openDay(name));
+    // The last used ones are last.
+    days.delete(name);
+    days.set(name, day);
+    return day;
   };
   const tell = async (event: EventRecord): Promise<boolean> => {
-    const { journal, told } = await dayFor(dayOf(event.at));
-    if (told.has(event.id)) return false;
-    await journal.append(event);
-    told.add(event.id);
+    const day = await dayFor(dayOf(event.at));
+    if (day.told.has(event.id)) return false;
+    day.journal ??= await openJournal(day.file, EventRecord);
+    await day.journal.append(event);
+    day.told.add(event.id);
     return true;
   };
   const inTurn = (act: () => Promise<boolean>): Promise<boolean> => {
@@ -64,18 +70,17 @@ export async function openEvents(
     isTold: ({ id, at }) => inTurn(async () => (await dayFor(dayOf(at))).told.has(id)),
     async [Symbol.asyncDispose]() {
       await last;
-      for (const { journal } of days.values()) await journal[Symbol.asyncDispose]();
+      for (const { journal } of days.values()) await journal?.[Symbol.asyncDispose]();
     },
   };
 }
 
 const Identity = z.object({ id: z.string() });
 
-async function openDay(file: string): Promise<Day> {
-  const journal = await openJournal(file, EventRecord);
+async function readDay(file: string): Promise<Day> {
   const told = new Set<string>();
   for await (const { id } of readJournal(file, Identity)) told.add(id);
-  return { journal, told };
+  return { file, told, journal: null };
 }
 
 async function sweep(paths: StatePaths, daemon: string, nowMs: number): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { systemClock } from "../../shared/clock.ts";
 import { type EventRecord, followEvents, openEvents, readEvents } from "../../shared/events.ts";
-import { agentPaths, type AgentPaths } from "../../shared/paths.ts";
+import { agentPaths, type AgentPaths, exists } from "../../shared/paths.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { tempDir } from "../support/temp.ts";
 import { until } from "../support/until.ts";
@@ -100,6 +100,15 @@ test("files older than 90 days are removed, and nothing else", async () => {
     "events-2026-11-20.jsonl",
     "other-2020-01-01.jsonl",
   ]);
+});
+
+test("to ask whether something was told makes no file: on a full disk there is no room for one", async () => {
+  await using at = await house();
+  await using events = await openEvents(at.paths, "scheduler", { clock });
+  expect(await events.isTold({ id: "a", at: NOON })).toBe(false);
+  expect(await exists(at.paths.state("scheduler"))).toBe(false);
+  await events.tell(event("a", NOON));
+  expect(await events.isTold({ id: "a", at: NOON })).toBe(true);
 });
 
 test("who follows sees the last that was told, and what is told from then on, once and in order", async () => {
