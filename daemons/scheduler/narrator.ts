@@ -13,7 +13,7 @@ export interface Narrator extends AsyncDisposable {
   /** Hears that the work of a run has begun; before its end is heard of, or not at all. */
   hearBegin(run: RunKey, startedAt: number): void;
   hearEvent(event: EventRecord): void;
-  /** Tells what an earlier life left untold of these jobs; before anything new of them is heard. */
+  /** Finds what an earlier life left untold of these jobs, to tell it first; before anything new of them is heard. */
   catchUp(slugs: readonly string[]): Promise<void>;
 }
 
@@ -81,7 +81,6 @@ export function createNarrator(deps: NarratorDeps): Narrator {
     hearEvent: (event) => inTurn(() => tell(event)),
     async catchUp(slugs) {
       for (const slug of slugs) for (const entry of await untoldOf(deps, slug)) inTurn(() => tellEntry(entry));
-      await telling;
     },
     async [Symbol.asyncDispose]() {
       stop.abort();

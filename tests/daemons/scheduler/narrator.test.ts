@@ -145,11 +145,28 @@ test("a long journal is read only as far back as something may be untold", async
   };
   await using first = narrate(paths, spy);
   await first.catchUp(["job"]);
-  expect(await linesTold(paths)).toHaveLength(800);
+  await until(async () => (await linesTold(paths)).length === 800);
   asked.length = 0;
   await using second = narrate(paths, spy);
   await second.catchUp(["job"]);
   expect(asked).toHaveLength(1);
+});
+
+test("what cannot be told holds up no start", async () => {
+  await using dir = await tempDir();
+  const paths = agentPaths(dir.path);
+  await writeJournal(paths, [claimed(1), finished(1, "success")]);
+  await using events = await openEvents(paths, "scheduler");
+  const told = Promise.withResolvers<void>();
+  const tell: Events["tell"] = async (event) => {
+    await told.promise;
+    return events.tell(event);
+  };
+  await using narrator = narrate(paths, { ...events, tell });
+  await narrator.catchUp(["job"]);
+  expect(await linesTold(paths)).toEqual([]);
+  told.resolve();
+  await until(async () => (await linesTold(paths)).length === 2);
 });
 
 test("an alert is told once over lives, as long as the incident lasts", async () => {
