@@ -92,9 +92,10 @@ export async function keepScheduling(deps: SchedulerDeps): Promise<void> {
   });
   const rounds = createRounds(clock, createRound(house, { book, timetable, triggers, conductor }));
 
+  // First the jobs: by their priorities it is decided what of the untold is an alert.
+  await book.follow();
   await narrator.catchUp(ledgers.slugs());
   narrator.hearEvent(startedEvent(life.status()));
-  await book.follow();
   using _config = life.onConfig(setJobs);
   using _answers = answerAll(house, { book, triggers });
   life.ready();
