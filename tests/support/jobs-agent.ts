@@ -76,7 +76,14 @@ export async function jobsAgent(options: TempAgentOptions = {}): Promise<JobsAge
       return scheduler;
     },
     wish: async (slug) => void (await wish(slug)),
-    trigger: async (slug) => askOnce(paths, "job.trigger", { slug, id: await wish(slug) }, { timeoutMs: 10_000 }),
+    async trigger(slug) {
+      const id = await wish(slug);
+      // On a busy machine the first answer may come before anything was decided; under one id it stays one wish.
+      for (;;) {
+        const answer = await askOnce(paths, "job.trigger", { slug, id }, { timeoutMs: 10_000 });
+        if (!UNDECIDED.has(answer.reason ?? "")) return answer;
+      }
+    },
     ended: (slug, slot) =>
       until(async () => {
         const { open } = (await loadLedger(paths, slug)).ledger;
@@ -103,6 +110,8 @@ export async function jobsAgent(options: TempAgentOptions = {}): Promise<JobsAge
     },
   };
 }
+
+const UNDECIDED: ReadonlySet<string> = new Set(["the scheduler has not come to it yet", "its gate is asked"]);
 
 function lastWordOf(record: SlotRecord): string[] {
   if (record.type === "skipped") return [record.reason];

@@ -77,6 +77,18 @@ export async function settleAndExplain(
   return found;
 }
 
+/** Waits until a living scheduler has accounted for every instant of a job. */
+export async function accounted(agent: TempAgent, job: ExplainedJob): Promise<void> {
+  await until(
+    async () => {
+      const { problems } = await explain(agent.paths, job);
+      if (problems.length > 0) throw new Error(problems.join("\n"));
+      return true;
+    },
+    { timeoutMs: 20_000 },
+  );
+}
+
 /** The seed of a random proof: INSTAR_SEED repeats one; it is told, so that a failure can be repeated. */
 export function chooseSeed(fallback: number): number {
   const seed = Number(process.env["INSTAR_SEED"] ?? (PROVE ? Date.now() % 1_000_000 : fallback));

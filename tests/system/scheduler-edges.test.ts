@@ -5,7 +5,7 @@ import { isInstarError } from "../../shared/errors.ts";
 import { readStatus } from "../../shared/lifecycle.ts";
 import { explain, saysItRan } from "../support/explain.ts";
 import { jobsAgent, rareJob, waitsFor } from "../support/jobs-agent.ts";
-import { ofType, recordsOf } from "../support/scheduler-lives.ts";
+import { accounted, ofType, recordsOf } from "../support/scheduler-lives.ts";
 import { until } from "../support/until.ts";
 
 const GOOD = { slug: "good", name: "good", schedule: "@every 1s", execute: saysItRan("exit 0") };
@@ -87,7 +87,7 @@ test("a job that is removed, disabled or spoilt: what runs goes on, what waits i
   await agent.touch("enough");
   for (const slug of slugs) expect((await agent.ended(slug)).outcome).toBe("success");
   expect(await agent.ran()).toHaveLength(3);
-  for (const job of jobs) expect((await explain(agent.paths, job)).problems).toEqual([]);
+  for (const job of jobs) await accounted(agent, job);
 });
 
 test("a retry that is awaited ends with its job", async () => {

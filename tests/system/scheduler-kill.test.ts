@@ -2,8 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { SlotRecord } from "../../shared/slots.ts";
 import { RAN, saysItRan } from "../support/explain.ts";
-import { chooseSeed, ofType, PROVE, settleAndExplain } from "../support/scheduler-lives.ts";
+import { chooseSeed, ofType, PROVE, seenUntil, settleAndExplain } from "../support/scheduler-lives.ts";
 import { createRandom } from "../support/seeded.ts";
 import { tempAgent, type TempAgent } from "../support/temp-agent.ts";
 import { startTmux } from "../support/tmux.ts";
@@ -45,6 +46,8 @@ test(`${KILLS} kills at random while jobs fire every second: nothing runs twice,
   }
   const last = await agent.start("scheduler");
   await last.ready;
+  await seenUntil(agent, "replaced", (records) => records.some(isKilled));
+  await seenUntil(agent, "gated", (records) => records.some(({ type }) => type === "skipped"));
   const [began] = await until(() => linesOf(agent, "long-began"));
   await writeFile(agent.paths.jobs, JSON.stringify(jobs.map((job) => ({ ...job, enabled: false }))));
   await writeFile(join(agent.dir, "enough"), "");
@@ -59,6 +62,8 @@ test(`${KILLS} kills at random while jobs fire every second: nothing runs twice,
   expect(found["replaced"]?.words["killed"]).toBeGreaterThan(0);
   expect(found["gated"]?.words["gate"]).toBeGreaterThan(0);
 }, 900_000);
+
+const isKilled = (record: SlotRecord): boolean => record.type === "finished" && record.outcome === "killed";
 
 async function linesOf(agent: TempAgent, name: string): Promise<string[]> {
   return (await readFile(join(agent.dir, name), "utf8")).split("\n").filter(Boolean);

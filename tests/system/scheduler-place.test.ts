@@ -2,9 +2,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { EXIT } from "../../shared/errors.ts";
 import { readStatus } from "../../shared/lifecycle.ts";
-import { explain, saysItRan } from "../support/explain.ts";
+import { saysItRan } from "../support/explain.ts";
 import { jobsAgent } from "../support/jobs-agent.ts";
-import { isOver } from "../support/scheduler-lives.ts";
+import { accounted, isOver } from "../support/scheduler-lives.ts";
 import { until } from "../support/until.ts";
 
 const BEAT = { slug: "beat", name: "beat", schedule: "@every 1s", execute: saysItRan("exit 0") };
@@ -32,7 +32,7 @@ test("of many that are started at once one stays, and nothing runs twice; the pl
   const next = await agent.schedule();
   await agent.setJobs([{ ...BEAT, enabled: false }]);
   await until(async () => isOver(agent, "beat"));
-  await until(async () => (await explain(agent.paths, BEAT)).problems.length === 0);
+  await accounted(agent, BEAT);
   await next.stop();
 });
 

@@ -6,7 +6,7 @@ import { readStatus } from "../../shared/lifecycle.ts";
 import type { SlotRecord } from "../../shared/slots.ts";
 import { explain, saysItRan } from "../support/explain.ts";
 import { jobsAgent, rareJob, waitsFor } from "../support/jobs-agent.ts";
-import { ofType, recordsOf } from "../support/scheduler-lives.ts";
+import { accounted, ofType, recordsOf } from "../support/scheduler-lives.ts";
 import { until } from "../support/until.ts";
 
 const HOUR_MS = 3_600_000;
@@ -45,8 +45,7 @@ test("overlap: each policy decides over three slots that are wished for while th
   expect(await agent.words("buffer-all", 3)).toEqual(["success", "success", "success"]);
   expect(await agent.words("cancel-other", 2)).toEqual(["killed", "success"]);
   expect(await agent.words("allow", 3)).toEqual(["success", "success", "success"]);
-  for (const { slug, schedule } of jobs)
-    expect((await explain(agent.paths, { slug, schedule, overlap: slug })).problems).toEqual([]);
+  for (const { slug, schedule } of jobs) await accounted(agent, { slug, schedule, overlap: slug });
 });
 
 /** It was last considered so many hours ago, and nobody looked since. */
@@ -82,7 +81,7 @@ test("instants that were missed: all, the latest or none are made up, within the
   const gaps: Record<string, number[]> = {};
   for (const { slug } of jobs) gaps[slug] = (await ofType(agent, slug, "gap")).map(({ count }) => count);
   expect(gaps).toEqual({ all: [], latest: [5], none: [6], window: [3] });
-  for (const job of jobs) expect((await explain(agent.paths, job)).problems).toEqual([]);
+  for (const job of jobs) await accounted(agent, job);
 });
 
 test("a gate decides before anything is spent, and is told why it refused", async () => {
@@ -90,16 +89,13 @@ test("a gate decides before anything is spent, and is told why it refused", asyn
   const jobs = [
     rareJob("open", { gate: 'test "$INSTAR_JOB" = open', execute }),
     rareJob("shut", { gate: "exit 4", execute }),
-    rareJob("hung", { gate: "sleep 60", execute }),
   ];
   await using agent = await jobsAgent({ jobs });
   await agent.schedule();
   for (const { slug } of jobs) await agent.wish(slug);
   expect(await agent.words("open", 1)).toEqual(["success"]);
   expect(await agent.words("shut", 1)).toEqual(["gate"]);
-  expect(await agent.words("hung", 1)).toEqual(["gate"]);
   expect((await ofType(agent, "shut", "skipped"))[0]?.detail).toBe("exit status 4");
-  expect((await ofType(agent, "hung", "skipped"))[0]?.detail).toBe("no answer within 10 s");
   expect(await agent.ran()).toHaveLength(1);
 });
 
@@ -124,10 +120,13 @@ test("quota holds back by priority, never critical jobs; what cannot be believed
   expect(await agent.words("low", 1)).toEqual(["quota"]);
   expect((await ofType(agent, "normal", "skipped"))[0]?.detail).toMatch(/^weekly usage is 72 %/);
   await setQuota(99, HOUR_MS);
-  await until(async () => {
-    await agent.wish("low");
-    return (await readStatus(agent.paths, "scheduler"))?.concerns["quota"]?.includes("was written 60 minutes ago");
-  });
+  await until(
+    async () => {
+      await agent.wish("low");
+      return (await readStatus(agent.paths, "scheduler"))?.concerns["quota"]?.includes("was written 60 minutes ago");
+    },
+    { everyMs: 500 },
+  );
   await until(async () => (await ofType(agent, "low", "finished")).length > 0);
 });
 
