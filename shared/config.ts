@@ -4,6 +4,7 @@ import { Config } from "./config/schema.ts";
 export { closest, faultsOf, parseWith } from "./config/explain.ts";
 export { parseJson } from "./config/json.ts";
 export { configFaults, loadConfig, parseConfig, readConfigText } from "./config/load.ts";
+export { readOthersFile } from "./config/read.ts";
 export { Config, isTimeZone, TimeZone, UNUSED_SETTINGS } from "./config/schema.ts";
 export { resolveSecret } from "./config/secret.ts";
 export { watchConfig } from "./config/watch.ts";

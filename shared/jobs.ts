@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { closest, parseWith } from "./config.ts";
+import { closest, parseWith, readOthersFile } from "./config.ts";
 import { InstarError, systemCode } from "./errors.ts";
 import { entriesOf, type ParsedJobs, parseJobs, slugOf, withEntries } from "./jobs/parse.ts";
 import { Job, JobsFile } from "./jobs/schema.ts";
@@ -20,7 +19,7 @@ export async function loadJobs(paths: JobsPath): Promise<ParsedJobs> {
 
 async function readJobsText(paths: JobsPath): Promise<string | null> {
   try {
-    return await readFile(paths.jobs, "utf8");
+    return await readOthersFile(paths.jobs);
   } catch (error) {
     if (systemCode(error) === "ENOENT") return null;
     throw new InstarError("CONFIG_INVALID", `cannot read ${paths.jobs}`, { cause: error });

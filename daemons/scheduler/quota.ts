@@ -1,6 +1,5 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { z } from "zod";
+import { readOthersFile } from "../../shared/config.ts";
 import { describeError, systemCode } from "../../shared/errors.ts";
 import type { SkipCause } from "../../shared/protocol.ts";
 
@@ -35,12 +34,7 @@ const MAX_BYTES = 1_048_576;
 export async function readQuota(file: string | null, nowMs: number): Promise<Quota> {
   if (file === null) return { status: "not_configured" };
   try {
-    // Without O_NONBLOCK the open of a pipe waits for its writer, and every slot with it.
-    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
-    const found = await handle.stat();
-    if (!found.isFile()) return { status: "no_data", detail: `${file} is no file` };
-    if (found.size > MAX_BYTES) return { status: "no_data", detail: `${file} is larger than ${MAX_BYTES} bytes` };
-    return parseQuota(await handle.readFile("utf8"), file, nowMs);
+    return parseQuota(await readOthersFile(file, MAX_BYTES), file, nowMs);
   } catch (error) {
     const detail = systemCode(error) === "ENOENT" ? `${file} does not exist` : describeError(error);
     return { status: "no_data", detail };

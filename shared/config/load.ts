@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { InstarError, systemCode } from "../errors.ts";
 import type { AgentPaths } from "../paths.ts";
 import { faultsOf, parseWith } from "./explain.ts";
 import { parseJson } from "./json.ts";
+import { readOthersFile } from "./read.ts";
 import { Config } from "./schema.ts";
 
 /**
@@ -16,7 +16,7 @@ export async function loadConfig(paths: Pick<AgentPaths, "config">): Promise<Con
 /** The text of config.json as it stands. */
 export async function readConfigText(paths: Pick<AgentPaths, "config">): Promise<string> {
   try {
-    return await readFile(paths.config, "utf8");
+    return await readOthersFile(paths.config);
   } catch (error) {
     if (systemCode(error) === "ENOENT")
       throw new InstarError("CONFIG_MISSING", `${paths.config} does not exist`, {

@@ -1,4 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { InstarError } from "../../shared/errors.ts";
 import {
@@ -268,4 +271,22 @@ test("edits at once lose nothing", async () => {
 
 test("the schema for editors describes both forms", () => {
   expect(JSON.stringify(jobsJsonSchema())).toContain('"required":["slug","name","schedule"]');
+});
+
+test("a jobs.json that is no file, or far too large, is refused before it is read", async () => {
+  await using dir = await tempDir();
+  const jobs = join(dir.path, "jobs.json");
+  await promisify(execFile)("mkfifo", [jobs]);
+  await expect(loadJobs({ jobs })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: `cannot read ${jobs}`,
+    cause: { message: `${jobs} is no file` },
+  });
+  await rm(jobs);
+  await writeFile(jobs, "");
+  await truncate(jobs, 2 ** 40);
+  await expect(loadJobs({ jobs })).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    cause: { message: `${jobs} is larger than 8388608 bytes` },
+  });
 });
