@@ -1,9 +1,10 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { SlotRecord } from "../../shared/slots.ts";
 import { RAN, saysItRan } from "../support/explain.ts";
+import { processesWith } from "../support/processes.ts";
 import { chooseSeed, ofType, PROVE, seenUntil, settleAndExplain } from "../support/scheduler-lives.ts";
 import { createRandom } from "../support/seeded.ts";
 import { tempAgent, type TempAgent } from "../support/temp-agent.ts";
@@ -62,6 +63,46 @@ test(`${KILLS} kills at random while jobs fire every second: nothing runs twice,
   expect(found["replaced"]?.words["killed"]).toBeGreaterThan(0);
   expect(found["gated"]?.words["gate"]).toBeGreaterThan(0);
 }, 900_000);
+
+const FAULTS = PROVE ? 60 : 10;
+
+test(`${FAULTS} kills of the scheduler, the tmux server or the whole machine while jobs fire every second`, async () => {
+  const random = createRandom(chooseSeed(815));
+  await using agent = await tempAgent({ jobs: FIVE, config: { scheduler: { maxParallelJobs: 12 } } });
+  let tmux = await startTmux(agent);
+  for (let fault = 0; fault < FAULTS; fault++) {
+    const scheduler = await agent.start("scheduler");
+    await delay(random.int(300, 1200));
+    const what = random.pick(["scheduler", "tmux", "machine"] as const);
+    if (what !== "tmux") await scheduler.kill();
+    if (what !== "scheduler") await tmux.kill();
+    if (what === "machine") await endTheBoot(agent);
+    if (what !== "scheduler") tmux = await startTmux(agent);
+    // A living scheduler goes on with the next server.
+    if (what === "tmux") await delay(random.int(0, 600));
+    if (what === "tmux") await scheduler.kill();
+  }
+  const last = await agent.start("scheduler");
+  await last.ready;
+  await writeFile(agent.paths.jobs, JSON.stringify(FIVE.map((job) => ({ ...job, enabled: false }))));
+  const found = await settleAndExplain(agent, FIVE, last);
+  expect(found["quick"]?.words["success"]).toBeGreaterThan(0);
+}, 900_000);
+
+/** Ends every process of the agent, and makes what they left look as if it came from the boot before. */
+async function endTheBoot(agent: TempAgent): Promise<void> {
+  const runs = join(agent.paths.state("scheduler"), "runs");
+  await until(async () => {
+    const pids = await processesWith([`${runs}/`, `INSTAR_AGENT_DIR=${agent.dir}\0`]);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    return pids.length === 0;
+  });
+  for (const name of await readdir(runs, { recursive: true })) {
+    if (!name.endsWith("/begun")) continue;
+    const begun = JSON.parse(await readFile(join(runs, name), "utf8")) as { pid: number };
+    if (begun.pid !== 0) await writeFile(join(runs, name), JSON.stringify({ ...begun, bootId: "the-boot-before" }));
+  }
+}
 
 const isKilled = (record: SlotRecord): boolean => record.type === "finished" && record.outcome === "killed";
 
