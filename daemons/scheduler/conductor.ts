@@ -39,7 +39,8 @@ export function createConductor(deps: ConductorDeps): Conductor {
   const { clock, ledgers, acts, onStep } = deps;
   const live = createLiveSlots();
   const underWay = new Set<Promise<void>>();
-  let isNews = false;
+  /** How often there was news of runs or gates. */
+  let news = 1;
   let bug: { readonly error: unknown } | null = null;
 
   const jobOf = (slug: string): SlotStanding["job"] => {
@@ -69,6 +70,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
   /** A step that fails for a reason that passes is taken again; a bug ends the next look. */
   const begin = (slot: LiveSlot, act: () => Promise<void>): void => {
     slot.isBusy = true;
+    slot.seenNews = news;
     const done = act()
       .catch((error: unknown) => {
         const passing = passingFault(error);
@@ -132,15 +134,13 @@ export function createConductor(deps: ConductorDeps): Conductor {
       // Steps ended meanwhile. From here on nothing is awaited: what is decided is decided on what is so.
       const seen = sync().filter(({ isSeen }) => isSeen);
       const verdicts = terms ? admit(candidates(), terms) : new Map<string, Verdict>();
-      const isLookedAtAll = isNews;
-      isNews = false;
       // While a step of its job is under way, nobody knows what holds up the others.
       const busyJobs = new Set(live.all().flatMap(({ isBusy, run }) => (isBusy ? [run.slug] : [])));
       const unseen = live.all().filter(({ isSeen }) => !isSeen);
       let waitMs = unseen.reduce((ms, { wakeMs }) => Math.min(ms, Math.max(0, wakeMs - clock.monotonicMs())), Infinity);
       for (const slot of seen.toSorted((a, b) => a.order - b.order)) {
         const isWatched = slot.phase === "started" || (slot.phase === "waiting" && slot.gate === "running");
-        const isForced = isWatched && isLookedAtAll && slot.trouble === null;
+        const isForced = isWatched && slot.seenNews < news && slot.trouble === null;
         const isFree = slot.phase === "started" || !busyJobs.has(slot.run.slug);
         const forMs = takeDue(slot, nextStep(standingOf(slot, verdicts)), { isForced, isFree });
         waitMs = Math.min(waitMs, forMs);
@@ -149,7 +149,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       return waitMs;
     },
     hearNews() {
-      isNews = true;
+      news += 1;
     },
     queue: () =>
       live

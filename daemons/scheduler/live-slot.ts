@@ -20,6 +20,8 @@ export interface LiveSlot {
   isSeen: boolean;
   /** A step of it is under way. */
   isBusy: boolean;
+  /** The news that its last step had heard. */
+  seenNews: number;
   /** It is to be looked at again then. */
   wakeMs: number;
   /** Of a retrying one: its next attempt is due then. */
@@ -51,7 +53,7 @@ export function createLiveSlots(): LiveSlots {
       const next = new Map<string, LiveSlot>();
       const fresh: { slug: string; open: OpenSlot; age: string }[] = [];
       for (const [slug, ledger] of ledgers)
-        for (const { open, age } of withAges(ledger)) {
+        for (const { open, age } of ledger.open.size === 0 ? [] : withAges(ledger)) {
           const key = keyOf(slug, open.slot);
           const known = slots.get(key);
           if (!known) fresh.push({ slug, open, age });
@@ -95,6 +97,7 @@ function liveSlot(slug: string, open: OpenSlot, order: number): LiveSlot {
     gate: "needed",
     isSeen: false,
     isBusy: false,
+    seenNews: 0,
     wakeMs: 0,
     dueMs: 0,
     hasToMakeWay: false,

@@ -45,11 +45,6 @@ export function seenUntil(
   });
 }
 
-/** The last word about a slot: nothing more comes of it. */
-export function isLastWord(record: SlotRecord): boolean {
-  return record.type === "skipped" || (record.type === "finished" && record.retryAt === undefined);
-}
-
 /** Whether every claimed slot of a job has its last word. */
 export async function isOver(agent: TempAgent, slug: string): Promise<boolean> {
   return (await loadLedger(agent.paths, slug)).ledger.open.size === 0;

@@ -98,6 +98,30 @@ test("a slot whose last word comes while the conductor still looks is not looked
   expect(taken).toEqual([`a ${SLOT} work`, `b ${SLOT} work`]);
 });
 
+test("news that comes while a run is being looked at is not lost: it is looked at again right after", async () => {
+  const looks: PromiseWithResolvers<void>[] = [];
+  const { conductor, write, news } = conduct(["a"], async (_step, { live }) => {
+    live.phase = "started";
+    const look = Promise.withResolvers<void>();
+    looks.push(look);
+    await look.promise;
+    live.wakeMs = 60_000;
+  });
+  write(claim(SLOT, "a"));
+  await conductor.look();
+  conductor.hearNews();
+  await conductor.look();
+  expect(looks).toHaveLength(1);
+  looks[0]?.resolve();
+  await until(() => news.count === 1);
+  await conductor.look();
+  expect(looks).toHaveLength(2);
+  looks[1]?.resolve();
+  await until(() => news.count === 2);
+  expect(await conductor.look()).toBeGreaterThan(1000);
+  expect(looks).toHaveLength(2);
+});
+
 test("while a step of a job is under way, its other slots wait, and those of other jobs do not", async () => {
   const taken: string[] = [];
   const ends = Promise.withResolvers<void>();
