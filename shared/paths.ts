@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { systemCode } from "./errors.ts";
 
@@ -78,6 +78,29 @@ export async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+/** The names in a folder; none where there is no such folder or, with `orFile`, where it is a file. */
+export async function namesIn(
+  folder: string,
+  { orFile = false }: { readonly orFile?: boolean } = {},
+): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || (orFile && systemCode(error) === "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+/** Which file has this name now; null: none. */
+export async function inodeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).ino;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
     throw error;
   }
 }

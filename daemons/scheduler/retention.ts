@@ -4,12 +4,12 @@
  *
  *     const { isDone } = await sweep({ paths, clock, log, ledgers });   // some hours apart; at once again until done
  */
-import { readdir, rm, rmdir, stat, unlink } from "node:fs/promises";
+import { rm, rmdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../shared/clock.ts";
 import { systemCode } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
-import type { AgentPaths } from "../../shared/paths.ts";
+import { type AgentPaths, namesIn } from "../../shared/paths.ts";
 import { Slug } from "../../shared/protocol.ts";
 import { parseRunId, type RunKey, runsFolder } from "../../shared/runs.ts";
 import { monthFiles, monthOf, slotFolder } from "../../shared/slots.ts";
@@ -104,13 +104,4 @@ async function lastMonthOf(path: string, name: string, nowMs: number): Promise<s
 function monthsBefore(nowMs: number, months: number): number {
   const now = new Date(nowMs);
   return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months);
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod, rm, stat } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { WebSocketServer } from "ws";
 import type { Clock } from "../clock.ts";
 import { InstarError, systemCode } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { type AgentPaths, ensureRun } from "../paths.ts";
+import { type AgentPaths, ensureRun, inodeOf } from "../paths.ts";
 import type { DaemonName } from "../protocol.ts";
 import { LIMITS } from "./wire.ts";
 
@@ -33,7 +33,7 @@ export async function serve(
 
   const look = async (): Promise<void> => {
     // Through the link: without it, too, nobody finds us.
-    if ((await inode(paths.socket(daemon))) === bound.inode) return;
+    if ((await inodeOf(paths.socket(daemon))) === bound.inode) return;
     // First: closing unlinks whatever has our path, and that would be the new socket.
     bound.server.close();
     bound = await bind(paths, daemon, sockets);
@@ -80,7 +80,7 @@ async function bind(paths: AgentPaths, daemon: DaemonName, sockets: WebSocketSer
   await once(server, "listening");
   // The run folder is 0700 already.
   await chmod(path, 0o600);
-  return { server, inode: await inode(path) };
+  return { server, inode: await inodeOf(path) };
 }
 
 /** Whether a process listens there; the file of one that was killed stays. */
@@ -94,14 +94,5 @@ async function answers(path: string): Promise<boolean> {
     throw error;
   } finally {
     socket.destroy();
-  }
-}
-
-async function inode(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).ino;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return null;
-    throw error;
   }
 }

@@ -1,9 +1,8 @@
 import { createReadStream } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
-import { systemCode } from "../errors.ts";
+import { namesIn } from "../paths.ts";
 import { claudeFolder } from "./environment.ts";
 import { ApiUsage, type Bill, fromApi, ModelUsage, parseLine, sumOfModels, sumUsage, type Usage } from "./result.ts";
 
@@ -40,15 +39,15 @@ export async function readTranscriptBill(session: RunSession): Promise<Bill | nu
 async function findTranscript({ sessionId, env }: RunSession): Promise<string | null> {
   const projects = join(claudeFolder(env), "projects");
   const name = `${sessionId}.jsonl`;
-  for (const folder of await listFolder(projects))
-    if ((await listFolder(join(projects, folder))).includes(name)) return join(projects, folder, name);
+  for (const folder of await namesIn(projects, { orFile: true }))
+    if ((await namesIn(join(projects, folder), { orFile: true })).includes(name)) return join(projects, folder, name);
   return null;
 }
 
 async function readSubagents(folder: string): Promise<Usage[]> {
   const agents = join(folder, "subagents");
   const usages: Usage[] = [];
-  for (const name of await listFolder(agents))
+  for (const name of await namesIn(agents, { orFile: true }))
     if (name.endsWith(".jsonl")) usages.push(...(await readTranscript(join(agents, name))).since.values());
   return usages;
 }
@@ -73,14 +72,4 @@ async function readTranscript(path: string): Promise<{ billed: Bill | null; sinc
     if (answer && !seen.has(answer.id)) since.set(answer.id, fromApi(answer.usage));
   }
   return { billed, since };
-}
-
-/** Names in a folder; none when there is no such folder. */
-async function listFolder(path: string): Promise<string[]> {
-  try {
-    return await readdir(path);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
-    throw error;
-  }
 }

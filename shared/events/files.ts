@@ -1,7 +1,5 @@
-import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { systemCode } from "../errors.ts";
-import type { AgentPaths } from "../paths.ts";
+import { type AgentPaths, namesIn } from "../paths.ts";
 
 export type StatePaths = Pick<AgentPaths, "state">;
 
@@ -18,7 +16,7 @@ export function dayFile(paths: StatePaths, daemon: string, day: string): string 
 
 /** The days for which a daemon has a file, newest first. */
 export async function daysOf(paths: StatePaths, daemon: string): Promise<readonly string[]> {
-  const names = await namesIn(paths.state(daemon));
+  const names = await namesIn(paths.state(daemon), { orFile: true });
   return names
     .flatMap((name) => NAME.exec(name)?.[1] ?? [])
     .sort()
@@ -28,13 +26,4 @@ export async function daysOf(paths: StatePaths, daemon: string): Promise<readonl
 /** The daemons that have a folder for their state. */
 export async function tellers(paths: StatePaths): Promise<readonly string[]> {
   return await namesIn(dirname(paths.state("any")));
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
-    throw error;
-  }
 }

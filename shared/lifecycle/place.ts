@@ -1,9 +1,8 @@
-import { stat } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { systemClock } from "../clock.ts";
-import { InstarError, systemCode } from "../errors.ts";
-import { type AgentPaths, ensureRun } from "../paths.ts";
+import { InstarError } from "../errors.ts";
+import { type AgentPaths, ensureRun, inodeOf } from "../paths.ts";
 import { until } from "./until.ts";
 import { readLiving } from "./status.ts";
 
@@ -50,21 +49,12 @@ async function lock(path: string): Promise<Place | null> {
     const hint = code === NOT_A_DATABASE ? `remove ${path}; it holds nothing but a lock` : undefined;
     throw new InstarError("UNAVAILABLE", `cannot lock ${path}`, { cause: error, hint });
   }
-  const locked = await inode(path);
+  const locked = await inodeOf(path);
   return {
-    holds: async () => locked !== null && (await inode(path)) === locked,
+    holds: async () => locked !== null && (await inodeOf(path)) === locked,
     async [Symbol.asyncDispose]() {
       // A place that was lost is given up when that is seen, and again at the end.
       if (database.isOpen) database.close();
     },
   };
-}
-
-async function inode(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).ino;
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return null;
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
-import { chmod, lstat, mkdir, readdir } from "node:fs/promises";
+import { chmod, lstat, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { InstarError, systemCode } from "../errors.ts";
-import type { AgentPaths } from "../paths.ts";
+import { type AgentPaths, namesIn } from "../paths.ts";
 
 /**
  * Makes an agent's files private (folders 0700, files 0600) where others could read them, and tells what it changed.
@@ -44,11 +44,4 @@ async function closeToOthers(path: string): Promise<string | null> {
   const mode = found.isDirectory() ? 0o700 : 0o600;
   await chmod(path, mode);
   return `${path} could be read by other users of this machine; its mode is now ${mode.toString(8)}`;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  });
 }

@@ -1,7 +1,5 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "../errors.ts";
-import type { AgentPaths } from "../paths.ts";
+import { type AgentPaths, namesIn } from "../paths.ts";
 import { Slug } from "../protocol.ts";
 
 const MONTH_FILE = /^\d{4}-\d{2}\.jsonl$/;
@@ -25,13 +23,4 @@ export async function monthFiles(paths: AgentPaths, slug: string): Promise<strin
 export async function jobsWithSlots(paths: AgentPaths): Promise<string[]> {
   const names = await namesIn(join(paths.state("scheduler"), "slots"));
   return names.filter((name) => Slug.safeParse(name).success).sort();
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }

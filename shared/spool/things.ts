@@ -1,8 +1,9 @@
-import { open, readdir, stat, unlink } from "node:fs/promises";
+import { open, stat, unlink } from "node:fs/promises";
 import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { InstarError, systemCode } from "../errors.ts";
+import { namesIn } from "../paths.ts";
 import type { Arrival } from "./order.ts";
 
 const MAX_BYTES = 1024 * 1024;
@@ -49,7 +50,7 @@ export async function listThings(
 ): Promise<{ things: Arrival[]; foreign: string[] }> {
   const things: Arrival[] = [];
   const foreign: string[] = [];
-  for (const file of await listFiles(folder)) {
+  for (const file of await namesIn(folder)) {
     if (file.startsWith(".")) continue;
     const found = await statOf(join(folder, file));
     if (found === null) continue;
@@ -62,19 +63,10 @@ export async function listThings(
 
 /** Removes what came into a folder more than `ageMs` ago. A rename moves ctime, and only that. */
 export async function removeOlder(folder: string, ageMs: number): Promise<void> {
-  for (const file of await listFiles(folder)) {
+  for (const file of await namesIn(folder)) {
     const path = join(folder, file);
     const found = await statOf(path);
     if (found?.isFile() && Date.now() - found.ctimeMs > ageMs) await unlink(path);
-  }
-}
-
-async function listFiles(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../errors.ts";
+import { namesIn } from "../paths.ts";
 import { removeFile } from "./durable.ts";
 
 /** After this, a temporary file was left by a writer that was killed. */
@@ -9,11 +10,7 @@ const LEFTOVER_MS = 3_600_000;
 /** Removes what killed writers of the file at `path` left beside it. */
 export async function clearLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  });
-  for (const name of names) {
+  for (const name of await namesIn(folder)) {
     if (!isTemporaryOf(basename(path), name)) continue;
     const leftover = join(folder, name);
     const found = await stat(leftover).catch((error: unknown) => {
