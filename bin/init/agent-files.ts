@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { loadConfig } from "../../shared/config.ts";
-import { InstarError, isInstarError } from "../../shared/errors.ts";
+import { InstarError, isInstarError, systemCode } from "../../shared/errors.ts";
 import {
   AgentFile,
   agentId,
@@ -69,10 +69,23 @@ export async function makeAgent({ dir, name, port }: NewAgent): Promise<InitRepo
 
 async function realFolder(dir: string): Promise<string> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeAgentFolder(dir);
     return await realpath(dir);
   } catch (error) {
     throw writeError(error, dir);
+  }
+}
+
+/** Node's own `recursive` never ends in a folder that exists and takes no others, such as /proc. */
+async function makeAgentFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" || (await exists(dirname(path)))) throw error;
+    await makeAgentFolder(dirname(path));
+    await makeAgentFolder(path);
   }
 }
 

@@ -102,3 +102,19 @@ async function takePort(port: number): Promise<Server | null> {
     () => null,
   );
 }
+
+test.skipIf(process.platform !== "linux")("a folder that cannot be made is refused at once", async () => {
+  expect(await instar(["init", "/proc/none/at-all"])).toMatchObject({
+    exitCode: 69,
+    stderr: expect.stringContaining("/proc/none"),
+  });
+});
+
+test("a file is no folder for an agent", async () => {
+  await using dir = await tempDir();
+  await writeFile(join(dir.path, "file"), "");
+  expect(await instar(["init", "file"], { cwd: dir.path })).toMatchObject({
+    exitCode: 69,
+    stderr: expect.stringContaining(join(dir.path, "file")),
+  });
+});
