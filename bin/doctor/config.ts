@@ -11,13 +11,21 @@ export const configCheck: Check = {
       const text = await readConfigText(paths);
       const faults = configFaults(text, paths);
       if (faults.length > 0) return faults.map((each) => fault(each, `correct ${paths.config}`));
-      return [ok(`${paths.config} is right`), ...(await examineToken(paths))];
+      return [ok(`${paths.config} is right`), ...(await examineHost(paths)), ...(await examineToken(paths))];
     } catch (error) {
       if (isInstarError(error)) return [fault(describeError(error), error.hint)];
       throw error;
     }
   },
 };
+
+const LOOPBACK = /^(127\.|localhost$|::1$)/;
+
+async function examineHost(paths: AgentPaths): Promise<Finding[]> {
+  const { host } = await loadConfig(paths);
+  if (LOOPBACK.test(host)) return [];
+  return [advice(`other machines can reach the API at ${host}`, "instar config set host 127.0.0.1")];
+}
 
 async function examineToken(paths: AgentPaths): Promise<Finding[]> {
   const { auth } = await loadConfig(paths);

@@ -177,6 +177,14 @@ test("a token that cannot be read, or is easily guessed, is told without being s
   expect(weak.stdout).not.toContain("guess-me");
 });
 
+test("an API that other machines can reach is told", async () => {
+  await using agent = await wellAgent({ config: { host: "0.0.0.0" } });
+  expect((await doctor(agent)).of("config")).toMatchObject([
+    { state: "ok" },
+    { state: "advice", says: "other machines can reach the API at 0.0.0.0", hint: "instar config set host 127.0.0.1" },
+  ]);
+});
+
 test("jobs that are not run are told with their reason", async () => {
   await using agent = await wellAgent({ jobs: [script, { ...script, slug: "b", schedule: "noon" }] });
   const [fine, bad] = (await doctor(agent)).of("jobs");
