@@ -97,7 +97,8 @@ async function endTheBoot(agent: TempAgent): Promise<void> {
     for (const pid of pids) process.kill(pid, "SIGKILL");
     return pids.length === 0;
   });
-  for (const name of await readdir(runs, { recursive: true })) {
+  // Killed early, it may have had none.
+  for (const name of await readdir(runs, { recursive: true }).catch(() => [])) {
     if (!name.endsWith("/begun")) continue;
     const begun = JSON.parse(await readFile(join(runs, name), "utf8")) as { pid: number };
     if (begun.pid !== 0) await writeFile(join(runs, name), JSON.stringify({ ...begun, bootId: "the-boot-before" }));
