@@ -67,7 +67,15 @@ function walk(places: readonly Place[]): string {
 }
 
 function bash(places: readonly Place[]): string {
-  const choices = places.flatMap(({ options }) => options.filter((option) => option.choices.length > 0));
+  // One flag has other choices with another command.
+  const choices = places.flatMap(({ words, options }) =>
+    options
+      .filter((option) => option.choices.length > 0)
+      .map(({ long, short, choices: all }) => {
+        const flags = [long, short].flatMap((flag) => (flag === undefined ? [] : [`"${words} ${flag}"`]));
+        return `    ${flags.join("|")}) words="${all.join(" ")}" ;;\n`;
+      }),
+  );
   return `# bash completion of instar
 _instar() {
   local place="" skip="" word words="" previous="\${COMP_WORDS[COMP_CWORD-1]}"
@@ -76,9 +84,9 @@ _instar() {
     if [ -n "$skip" ]; then skip=""; continue; fi
 ${walk(places)}
   done
-  case "$previous" in
-    --dir) COMPREPLY=($(compgen -d -- "\${COMP_WORDS[COMP_CWORD]}")); return ;;
-${choices.map((option) => `    ${option.long}) words="${option.choices.join(" ")}" ;;\n`).join("")}  esac
+  case "$place $previous" in
+    *" --dir") COMPREPLY=($(compgen -d -- "\${COMP_WORDS[COMP_CWORD]}")); return ;;
+${choices.join("")}  esac
   if [ -z "$words" ]; then
     [ -z "$skip" ] || return
     case "$place" in

@@ -12,6 +12,8 @@ const TYPED: readonly (readonly [typed: readonly string[], offered: string])[] =
   [["instar", "--dir", "/x", "job", "tri"], "trigger"],
   [["instar", "job", "add", "--name", "list", "--ov"], "--overlap"],
   [["instar", "events", "--type", "job_fa"], "job_failed"],
+  [["instar", "job", "add", "--type", ""], ""],
+  [["instar", "logs", "-p", "deb"], "debug"],
   [["instar", "config", "check", "--js"], "--json"],
   [["instar", "why", "--xy"], ""],
 ];
