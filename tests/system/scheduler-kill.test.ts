@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Outcome } from "../../shared/protocol.ts";
 import type { SlotRecord } from "../../shared/slots.ts";
 import { RAN, saysItRan } from "../support/explain.ts";
 import { processesWith } from "../support/processes.ts";
@@ -47,7 +48,9 @@ test(`${KILLS} kills at random while jobs fire every second: nothing runs twice,
   }
   const last = await agent.start("scheduler");
   await last.ready;
-  await seenUntil(agent, "replaced", (records) => records.some(isKilled));
+  await seenUntil(agent, "quick", (records) => records.some(isOf("success")));
+  await seenUntil(agent, "flaky", (records) => records.some(isOf("failure")));
+  await seenUntil(agent, "replaced", (records) => records.some(isOf("killed")));
   await seenUntil(agent, "gated", (records) => records.some(({ type }) => type === "skipped"));
   const [began] = await until(() => linesOf(agent, "long-began"));
   await writeFile(agent.paths.jobs, JSON.stringify(jobs.map((job) => ({ ...job, enabled: false }))));
@@ -84,6 +87,7 @@ test(`${FAULTS} kills of the scheduler, the tmux server or the whole machine whi
   }
   const last = await agent.start("scheduler");
   await last.ready;
+  await seenUntil(agent, "quick", (records) => records.some(isOf("success")));
   await writeFile(agent.paths.jobs, JSON.stringify(FIVE.map((job) => ({ ...job, enabled: false }))));
   const found = await settleAndExplain(agent, FIVE, last);
   expect(found["quick"]?.words["success"]).toBeGreaterThan(0);
@@ -105,7 +109,10 @@ async function endTheBoot(agent: TempAgent): Promise<void> {
   }
 }
 
-const isKilled = (record: SlotRecord): boolean => record.type === "finished" && record.outcome === "killed";
+const isOf =
+  (outcome: Outcome) =>
+  (record: SlotRecord): boolean =>
+    record.type === "finished" && record.outcome === outcome;
 
 async function linesOf(agent: TempAgent, name: string): Promise<string[]> {
   return (await readFile(join(agent.dir, name), "utf8")).split("\n").filter(Boolean);

@@ -1,5 +1,5 @@
 import { utimesSync, writeFileSync } from "node:fs";
-import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { createJobBook, timetableOf } from "../../../daemons/scheduler/job-book.ts";
 import { createInvalidNotices, invalidConcern } from "../../../daemons/scheduler/notices.ts";
@@ -16,8 +16,11 @@ async function openBook(jobs: unknown) {
   const dir = await tempDir();
   const paths = agentPaths(dir.path);
   await mkdir(paths.instar, { recursive: true });
-  const write = (value: unknown): Promise<void> =>
-    writeFile(paths.jobs, typeof value === "string" ? value : JSON.stringify(value));
+  const write = async (value: unknown): Promise<void> => {
+    // In one piece: a look in the middle of a write would rightly find a file that is empty.
+    await writeFile(`${paths.jobs}.new`, typeof value === "string" ? value : JSON.stringify(value));
+    await rename(`${paths.jobs}.new`, paths.jobs);
+  };
   await write(jobs);
   const changes: (readonly string[])[] = [];
   const faults: (InstarError | null)[] = [];
