@@ -9,7 +9,7 @@ export function define(command: Command, frame: Frame): void {
     .argument("<id>", "a run (news@20261121T083000.000Z.1) or a slot (news@2026-11-21T08:30:00Z)")
     .addOption(jsonOption())
     .action(async (id: string, options: JsonOption) => {
-      const { slug, slot } = await parseId(id);
+      const { slug, slot, attempt } = await parseId(id);
       const paths = await frame.agent();
       const { knownJob } = await import("../known-job.ts");
       const { readAccount } = await import("../why/account.ts");
@@ -17,12 +17,16 @@ export function define(command: Command, frame: Frame): void {
       await knownJob(paths, slug);
       const account = await readAccount(paths, slug, slot);
       if (account.records.length === 0 && account.passedOver === null) throw await nothingKnown(paths, slug, slot);
+      if (attempt !== undefined && !account.records.some((record) => record.attempt === attempt))
+        throw new InstarError("NOT_FOUND", `${slug} at ${slot} had no attempt ${attempt}`, {
+          hint: `what became of it: instar why ${slug}@${slot}`,
+        });
       frame.print(account, options, () => tellAccount(account));
     });
 }
 
 /** A run id, or slug@instant with or without the marks of ISO 8601. */
-async function parseId(id: string): Promise<{ slug: string; slot: string }> {
+async function parseId(id: string): Promise<{ slug: string; slot: string; attempt?: number }> {
   const { parseRunId } = await import("../../shared/runs.ts");
   const run = parseRunId(id);
   if (run) return run;

@@ -27,7 +27,8 @@ export function openApiDocument(routes: readonly Route[], release: string): Json
   return {
     openapi: "3.1.0",
     info: { title: "Instar", version: release, description: "The HTTP API of one agent, on loopback." },
-    servers: [{ url: "http://127.0.0.1:4040" }],
+    // Where the document was asked for: host and port are the agent's own.
+    servers: [{ url: "/" }],
     security: [{ token: [] }],
     paths,
     components: {

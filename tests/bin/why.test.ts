@@ -66,6 +66,11 @@ test("a run is told from its claim to its outcome, by its own id and by its slot
   );
   expect(told).toContain("attempt 1 began, process 4711\n");
   expect(told).toContain("attempt 1 left with exit 3\n");
+  expect(await instar(["why", "news@20261120T090000.000Z.3"], { cwd })).toEqual({
+    exitCode: 1,
+    stdout: "",
+    stderr: `instar: error: news at ${SLOT} had no attempt 3\ninstar: hint: what became of it: instar why news@${SLOT}\n`,
+  });
   const { stdout } = await instar(["why", `news@${SLOT}`, "--json"], { cwd });
   expect(JSON.parse(stdout)).toMatchObject({
     slug: "news",
