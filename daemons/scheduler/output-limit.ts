@@ -9,9 +9,8 @@ const KEPT_BYTES = 256 * 1024;
 const KEPT_RESULT_BYTES = 8 * 1024 * 1024;
 /** Cut when it is longer than this many times what is kept: a chatty run is not cut at every look. */
 const SLACK = 4;
-/** Whoever writes faster than it can be copied loses of it. */
-const MAX_ROUNDS = 16;
-const CHUNK_BYTES = 64 * 1024;
+/** Whoever still writes when so many tails were taken loses what came since the last. */
+const MAX_ROUNDS = 64;
 
 /**
  * Bounds what a run has said, while it says it: the head and the tail stay, and between them stands how much is gone. The
@@ -27,30 +26,23 @@ export async function limitFile(path: string, keptBytes: number): Promise<void> 
   const handle = await openThere(path);
   if (!handle) return;
   await using file = handle;
-  const { size } = await file.stat();
+  let { size } = await file.stat();
   if (size <= SLACK * keptBytes) return;
-  const tail = wholeCharacters(await readAt(file, size - keptBytes, keptBytes));
   const before = await markAt(file, keptBytes);
-  const cut = before.cutBytes + (size - keptBytes - before.markBytes - tail.length);
-  // The mark and the tail first, over what is to go: a kill in between leaves too much, never too little said.
-  const middle = Buffer.concat([Buffer.from(mark(cut)), tail]);
-  await writeAt(file, middle, keptBytes);
-  await dropRest(file, size, keptBytes + middle.length);
-}
-
-/** What came meanwhile, from `readBytes` on, follows at `end`; the rest of the file goes. */
-async function dropRest(file: FileHandle, readBytes: number, end: number): Promise<void> {
-  for (let round = 0; ; round++) {
-    const { size } = fstatSync(file.fd);
-    if (size === readBytes || round === MAX_ROUNDS) {
+  for (let round = 1; ; round++) {
+    const tail = wholeCharacters(await readAt(file, size - keptBytes, keptBytes));
+    const cut = before.cutBytes + (size - keptBytes - before.markBytes - tail.length);
+    // The mark and the tail first, over what is to go: a kill in between leaves too much, never too little said.
+    const middle = Buffer.concat([Buffer.from(mark(cut)), tail]);
+    await writeAt(file, middle, keptBytes);
+    const { size: sizeNow } = fstatSync(file.fd);
+    if (sizeNow === size || round === MAX_ROUNDS) {
       // Straight after the look, so that next to nothing comes in between.
-      ftruncateSync(file.fd, end);
+      ftruncateSync(file.fd, keptBytes + middle.length);
       return;
     }
-    const more = await readAt(file, readBytes, Math.min(size - readBytes, CHUNK_BYTES));
-    await writeAt(file, more, end);
-    readBytes += more.length;
-    end += more.length;
+    // More came: the tail is a later one.
+    size = sizeNow;
   }
 }
 
