@@ -1,13 +1,14 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isDeepStrictEqual, promisify } from "node:util";
+import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { identify } from "../../shared/proc.ts";
 import { exists, PACKAGE_ROOT } from "../../shared/paths.ts";
 import { readWitness } from "../../shared/runs.ts";
 import { asShellText, quote } from "../../daemons/scheduler/environment.ts";
+import { isGroupThere } from "../support/processes.ts";
 import { tempDir } from "../support/temp.ts";
 import { tinyDisk } from "../support/tiny-disk.ts";
 import { until } from "../support/until.ts";
@@ -50,12 +51,6 @@ async function prepare(path: string, work: string, env: Record<string, string> =
   };
   await writeFile(join(path, "env"), asShellText(all), { mode: 0o600 });
   return folder;
-}
-
-/** Whether a process of this group lives; what is dead and waits to be collected does not. */
-async function isGroupThere(group: number | undefined): Promise<boolean> {
-  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pgid=,stat="]);
-  return stdout.split("\n").some((line) => new RegExp(`^ *${group} +[^Z]`).test(line));
 }
 
 /** The wrapper, killed before its `at`th statement; null after the last one. */
