@@ -159,7 +159,7 @@ test.each([
   ["no-such-command", 127],
   ["kill -TERM $$", 143],
   ["kill -KILL $$", 137],
-  ["exec kill -SEGV $$", 139],
+  ["exec sh -c 'kill -SEGV $$'", 139],
 ])("the end of %j is told as %i", async (work, code) => {
   await using dir = await tempDir();
   const folder = await prepare(join(dir.path, "run"), work);
@@ -182,7 +182,7 @@ test("the environment is handed over in a private file that is gone before the w
   await using dir = await tempDir();
   const odd = `it's "$HOME" \`id\` \\ and\na second line `;
   const token = "a-token-that-nobody-may-see";
-  const work = `ls -a; env -0 >seen; ps -ww -o args= -p $PPID,$$ >args; cat /proc/$PPID/environ >wrapper-environ`;
+  const work = `ls -a; env -0 >seen; cat /proc/$PPID/cmdline /proc/$$/cmdline >args; cat /proc/$PPID/environ >wrapper-environ`;
   const folder = await prepare(join(dir.path, "run"), work, { ODD: odd, INSTAR_TOKEN: token, folder: "x", code: "9" });
   expect((await stat(join(folder.path, "env"))).mode & 0o777).toBe(0o600);
   await folder.run();
