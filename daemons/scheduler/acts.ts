@@ -57,8 +57,9 @@ export function createActs({ clock, ledgers, slotRun, onBegin }: ActsDeps): Acts
   const finish = async ({ live, job, isRunnable }: Order, end: RunEnd): Promise<void> => {
     const { slug, slot, attempt } = live.run;
     const backoffMs = job && isRunnable ? retryAfterMs(job, end, attempt) : null;
-    const retry = backoffMs === null ? {} : { retryAt: isoInstant(clock.now() + backoffMs) };
-    await append(slug, { v: 1, type: "finished", at: now(), slot, attempt, ...end, ...retry });
+    const endMs = clock.now();
+    const retry = backoffMs === null ? {} : { retryAt: isoInstant(endMs + backoffMs) };
+    await append(slug, { v: 1, type: "finished", at: isoInstant(endMs), slot, attempt, ...end, ...retry });
     slotRun(job, live.run).forget();
   };
 
